@@ -1,0 +1,173 @@
+package git
+
+import (
+	"context"
+	"errors"
+	"fmt"
+)
+
+// Checkout says what kind of change the working tree holds, as far as the CI system knows.
+type Checkout int
+
+// The kinds of checkout; the zero value is a laptop, where only git itself can be asked.
+const (
+	Laptop Checkout = iota
+	// PullRequest is a pull request, either its merge commit or its head.
+	PullRequest
+	// MergeGroup is a group of pull requests in a merge queue.
+	MergeGroup
+	// ProtectedBranch is a commit that is already on the branch that images are built from.
+	ProtectedBranch
+)
+
+// BaseQuery is what is known about the change before git is asked.
+type BaseQuery struct {
+	// Explicit is the revision given by --base; it wins over everything else.
+	Explicit string
+	Checkout Checkout
+	// BaseCommit is the tip of the base branch that CI names, or "".
+	BaseCommit string
+	// BaseBranch is the branch that a pull request wants to change, or "".
+	BaseBranch string
+	// HeadCommit is the tip of the pull request's own branch, or "".
+	HeadCommit string
+}
+
+// Base is the revision that a change is compared with.
+type Base struct {
+	// Commit is the full id, or "" when the change has no parent at all.
+	Commit string
+	// How says in a few words for the report where the commit came from.
+	How string
+}
+
+// FindBase applies the rules of the design's section 6. A commit that CI or --base names but that this clone lacks is
+// fetched from origin; when that fails the error is ErrMissingHistory, which is never a first run.
+func (r *Repo) FindBase(ctx context.Context, q BaseQuery) (Base, error) {
+	if q.Explicit != "" {
+		commit, err := r.obtain(ctx, q.Explicit)
+		return Base{commit, "--base " + q.Explicit}, err
+	}
+	head, err := r.Head(ctx)
+	if err != nil {
+		return Base{}, err
+	}
+	if head == "" {
+		return Base{"", "no commit yet"}, nil
+	}
+	switch q.Checkout {
+	case PullRequest:
+		return r.pullRequestBase(ctx, head, q)
+	case MergeGroup:
+		commit, err := r.obtain(ctx, q.BaseCommit)
+		return Base{commit, "base of the merge group"}, err
+	case ProtectedBranch:
+		return r.parentBase(ctx, head, "parent on the protected branch")
+	case Laptop:
+	}
+	return r.laptopBase(ctx, head)
+}
+
+// pullRequestBase tells a merge commit, whose first parent is the base, from a checkout of the branch's own head.
+func (r *Repo) pullRequestBase(ctx context.Context, head string, q BaseQuery) (Base, error) {
+	parents, err := r.Parents(ctx, head)
+	if err != nil {
+		return Base{}, err
+	}
+	if len(parents) == 2 && head != q.HeadCommit {
+		commit, err := r.obtain(ctx, parents[0])
+		return Base{commit, "first parent of the pull request's merge commit"}, err
+	}
+	tip := q.BaseCommit
+	if tip == "" {
+		tip = "origin/" + q.BaseBranch
+	}
+	if tip, err = r.obtain(ctx, tip); err != nil {
+		return Base{}, err
+	}
+	commit, err := r.MergeBase(ctx, tip, head)
+	if errors.Is(err, ErrUnknownRevision) {
+		return Base{}, fmt.Errorf("find base revision: %s and %s have no common ancestor here: %w", short(tip), short(head), ErrMissingHistory)
+	}
+	return Base{commit, "merge base with the base branch"}, err
+}
+
+// parentBase is the first parent of head; a root commit has none, which is not an error.
+func (r *Repo) parentBase(ctx context.Context, head, how string) (Base, error) {
+	parents, err := r.Parents(ctx, head)
+	if err != nil {
+		return Base{}, err
+	}
+	if len(parents) == 0 {
+		return Base{"", "the first commit"}, nil
+	}
+	commit, err := r.obtain(ctx, parents[0])
+	return Base{commit, how}, err
+}
+
+// laptopBase compares with where the branch left the main one; on that branch itself, with what is committed when the
+// tree is dirty, else with the commit before.
+func (r *Repo) laptopBase(ctx context.Context, head string) (Base, error) {
+	for _, trunk := range []string{"origin/HEAD", "main", "master"} {
+		tip, err := r.Resolve(ctx, trunk)
+		if errors.Is(err, ErrUnknownRevision) {
+			continue
+		}
+		if err != nil {
+			return Base{}, err
+		}
+		commit, err := r.MergeBase(ctx, tip, head)
+		if errors.Is(err, ErrUnknownRevision) {
+			continue
+		}
+		if err != nil {
+			return Base{}, err
+		}
+		if commit != head {
+			return Base{commit, "merge base with " + trunk}, nil
+		}
+		break
+	}
+	dirty, err := r.Dirty(ctx)
+	if err != nil {
+		return Base{}, err
+	}
+	if dirty {
+		return Base{head, "HEAD, as the working tree differs from it"}, nil
+	}
+	return r.parentBase(ctx, head, "parent of HEAD")
+}
+
+// obtain resolves a revision and fetches it from origin when this clone lacks it.
+func (r *Repo) obtain(ctx context.Context, rev string) (string, error) {
+	commit, err := r.Resolve(ctx, rev)
+	if err == nil || !errors.Is(err, ErrUnknownRevision) {
+		return commit, err
+	}
+	if !isCommitID(rev) {
+		return "", err
+	}
+	if _, fetchErr := r.run(ctx, "fetch", "--quiet", "--no-tags", "--depth=50", "--no-recurse-submodules", "origin", rev); fetchErr != nil {
+		return "", fmt.Errorf("fetch %s: %w; check out with the full history (fetch-depth: 0)", short(rev), ErrMissingHistory)
+	}
+	return r.Resolve(ctx, rev)
+}
+
+func isCommitID(rev string) bool {
+	if len(rev) != 40 {
+		return false
+	}
+	for _, c := range rev {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
+func short(commit string) string {
+	if isCommitID(commit) {
+		return commit[:12]
+	}
+	return commit
+}
