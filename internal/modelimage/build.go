@@ -1,14 +1,249 @@
 package modelimage
 
-import "errors"
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
+)
+
+const (
+	modelRoot = "models"
+
+	annotationDescription = "org.opencontainers.image.description"
+	annotationContent     = "dev.weighlock.content"
+	contentModel          = "model"
+	contentServer         = "server"
+)
+
+// maxDescription and maxLicenses are what ghcr.io shows of these annotations.
+const (
+	maxDescription = 512
+	maxLicenses    = 256
+)
+
+var (
+	revisionRE = regexp.MustCompile(`^(?:[0-9a-f]{40}|[0-9a-f]{64})$`)
+	platformRE = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9]+(?:/[a-z0-9]+)?$`)
+	modelRE    = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$`)
+)
 
 // Image is a built image, ready to push. It does not change after Build.
 type Image struct {
-	digest string
+	index     manifest
+	modelPack manifest
+	children  []manifest // what the index lists, the ModelPack sibling included
+	blobs     []blob     // each once
+	revision  string
 }
 
-// Build makes the image.
-func Build(in Input) (*Image, error) { return nil, errors.New("build image: not yet") }
-
 // Digest is the digest of the index: "sha256:" and 64 hex digits.
-func (i *Image) Digest() string { return i.digest }
+func (i *Image) Digest() string { return i.index.digest().String() }
+
+// Revision is the commit that the image was built from.
+func (i *Image) Revision() string { return i.revision }
+
+// Size is the number of bytes of all blobs, each counted once.
+func (i *Image) Size() int64 {
+	var n int64
+	for _, b := range i.blobs {
+		n += b.size
+	}
+	return n
+}
+
+// Build makes the image: an index over one manifest for each platform and a
+// ModelPack sibling, all sharing one uncompressed model layer. It is a pure
+// function of in: the same input has the same digest on any machine.
+func Build(in Input) (*Image, error) {
+	if err := in.check(); err != nil {
+		return nil, fmt.Errorf("build image: %w", err)
+	}
+	annotations, err := annotate(in)
+	if err != nil {
+		return nil, fmt.Errorf("build image: %w", err)
+	}
+	model, err := modelLayer(in.Files, in.Created)
+	if err != nil {
+		return nil, fmt.Errorf("build image: %w", err)
+	}
+	img := &Image{blobs: []blob{model}, revision: in.Revision}
+	var listed []v1.Descriptor
+	for _, platform := range slices.Sorted(maps.Keys(in.Servers)) {
+		d, err := img.addPlatform(in, platform, model, annotations)
+		if err != nil {
+			return nil, fmt.Errorf("build image: %s: %w", platform, err)
+		}
+		listed = append(listed, d)
+	}
+	var config blob
+	if img.modelPack, config, err = modelPack(in, model, annotations); err != nil {
+		return nil, fmt.Errorf("build image: %w", err)
+	}
+	img.blobs = append(img.blobs, config)
+	img.children = append(img.children, img.modelPack)
+	sibling := img.modelPack.descriptor()
+	sibling.ArtifactType = modelPackManifestType
+	// No runtime picks this platform, so the sibling is never run by mistake.
+	sibling.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
+	img.index, err = newManifest(v1.IndexManifest{
+		SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: append(listed, sibling), Annotations: annotations,
+	}, types.OCIImageIndex)
+	if err != nil {
+		return nil, fmt.Errorf("build image: %w", err)
+	}
+	return img, nil
+}
+
+func (in Input) check() error {
+	switch {
+	case !modelRE.MatchString(in.Model):
+		return fmt.Errorf("model name %q: want letters, digits, '.', '_' or '-', at most 128", in.Model)
+	case !revisionRE.MatchString(in.Revision):
+		return fmt.Errorf("revision %q: want the full commit, 40 hex digits", in.Revision)
+	case in.Created.IsZero():
+		return errors.New("created: the commit time is missing")
+	case len(in.Files) == 0:
+		return errors.New("the model has no files")
+	case len(in.Servers) == 0:
+		return errors.New("no server binary for any platform")
+	}
+	for p, b := range in.Servers {
+		if !platformRE.MatchString(p) {
+			return fmt.Errorf("platform %q: want a form like linux/amd64", p)
+		}
+		if len(b) == 0 {
+			return fmt.Errorf("platform %s: the server binary is empty", p)
+		}
+	}
+	return nil
+}
+
+// addPlatform adds the image of one platform and returns its descriptor.
+func (i *Image) addPlatform(in Input, platform string, model blob, annotations map[string]string) (v1.Descriptor, error) {
+	server, diffID, err := serverLayer(in.Servers[platform])
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	p, err := v1.ParsePlatform(platform)
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("parse platform: %w", err)
+	}
+	raw, err := json.Marshal(imageConfig(in, *p, []v1.Hash{diffID, model.digest}, annotations))
+	if err != nil {
+		return v1.Descriptor{}, fmt.Errorf("encode config: %w", err)
+	}
+	config := bytesBlob(raw)
+	serverDesc, modelDesc := server.descriptor(types.OCILayer), model.descriptor(types.OCIUncompressedLayer)
+	serverDesc.Annotations = map[string]string{annotationContent: contentServer}
+	modelDesc.Annotations = map[string]string{annotationContent: contentModel}
+	m, err := newManifest(v1.Manifest{
+		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: config.descriptor(types.OCIConfigJSON),
+		Layers: []v1.Descriptor{serverDesc, modelDesc}, Annotations: annotations,
+	}, types.OCIManifestSchema1)
+	if err != nil {
+		return v1.Descriptor{}, err
+	}
+	i.addBlob(server)
+	i.addBlob(config)
+	i.children = append(i.children, m)
+	d := m.descriptor()
+	d.Platform = p
+	return d, nil
+}
+
+func (i *Image) addBlob(b blob) {
+	if !slices.ContainsFunc(i.blobs, func(o blob) bool { return o.digest == b.digest }) {
+		i.blobs = append(i.blobs, b)
+	}
+}
+
+func imageConfig(in Input, p v1.Platform, diffIDs []v1.Hash, labels map[string]string) v1.ConfigFile {
+	at := v1.Time{Time: in.Created.UTC().Truncate(time.Second)}
+	return v1.ConfigFile{
+		Architecture: p.Architecture, OS: p.OS, Variant: p.Variant, Created: at,
+		History: []v1.History{
+			{Created: at, CreatedBy: "weighlock: server"},
+			{Created: at, CreatedBy: "weighlock: model " + in.Model},
+		},
+		RootFS: v1.RootFS{Type: "layers", DiffIDs: diffIDs},
+		Config: v1.Config{
+			// SageMaker replaces the argument by serve, KServe by a shell
+			// script; both land in this entrypoint (facts/oci.md 0.1, 2.3).
+			Entrypoint: []string{"/weighlock"}, Cmd: []string{"serve"},
+			User: "65532:65532", WorkingDir: "/", StopSignal: "SIGTERM",
+			ExposedPorts: map[string]struct{}{"8080/tcp": {}},
+			Env:          []string{"PATH=/", "MODEL_DIR=/" + modelRoot, "MODEL_NAME=" + in.Model},
+			Labels:       labels,
+		},
+	}
+}
+
+func created(in Input) string { return in.Created.UTC().Truncate(time.Second).Format(time.RFC3339) }
+
+// annotate computes the annotations that stand everywhere and adds in.Annotations.
+func annotate(in Input) (map[string]string, error) {
+	out := map[string]string{
+		AnnotationModel:     in.Model,
+		AnnotationSetDigest: SetDigest(in.Files),
+		AnnotationRevision:  in.Revision,
+		AnnotationCreated:   created(in),
+	}
+	for key, value := range map[string]string{
+		"org.opencontainers.image.source":   in.Source,
+		"org.opencontainers.image.version":  in.Version,
+		"org.opencontainers.image.title":    in.Title,
+		"org.opencontainers.image.licenses": cut(in.Licenses, maxLicenses),
+		annotationDescription:               cut(in.Description, maxDescription),
+	} {
+		if value != "" {
+			out[key] = value
+		}
+	}
+	for _, key := range slices.Sorted(maps.Keys(in.Annotations)) {
+		value := in.Annotations[key]
+		if key == "dev.weighlock.run" || key == "dev.weighlock.pr" {
+			return nil, fmt.Errorf("annotation %s: it differs between equal images, attach it instead", key)
+		}
+		if key == "" || strings.ContainsAny(key, " \t\r\n=") || !utf8.ValidString(value) {
+			return nil, fmt.Errorf("annotation %q: not a plain key and text", key)
+		}
+		if old, ok := out[key]; ok && old != value {
+			return nil, fmt.Errorf("annotation %s: %q is not the computed %q", key, value, old)
+		}
+		out[key] = value
+	}
+	return out, nil
+}
+
+// cut shortens s to at most n bytes without breaking a character.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
+
+// SetDigest names a set of files whatever packs them: the SHA-256 of the lines
+// that sha256sum prints for them, sorted by name.
+func SetDigest(files map[string][]byte) string {
+	h := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		sum := sha256.Sum256(files[name])
+		fmt.Fprintf(h, "%x  %s\n", sum, name)
+	}
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}

@@ -3,19 +3,233 @@ package modelimage
 import (
 	"context"
 	"errors"
+	"regexp"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	// pushTries: a registry that loses what it took is cured by another push
+	// (facts/security.md 2.1); what it kept is not sent again.
+	pushTries = 3
+	// uploadsAtOnce is low, because rate limits count requests.
+	uploadsAtOnce = 2
+	// visibleTime is how long a registry may take to show what it acknowledged.
+	visibleTime = 30 * time.Second
 )
 
 // PushOptions say what goes with the image.
 type PushOptions struct {
-	// Tags are set last, in this order, when everything else is in place.
+	// Tags are set last, in this order, when everything else is in place. Each
+	// gets a companion TAG-modelpack for the ModelPack sibling.
 	Tags []string
 	// Attachments become referrers of the index.
 	Attachments []Attachment
-	// Progress is told of bytes written so far and in all; it may be nil.
+	// Progress is told of bytes written so far and in all; it may be nil. Calls
+	// do not overlap.
 	Progress func(done, total int64)
 }
 
-// Push writes the image, then what is attached, then the tags.
+// writeOnce are the tags of one commit and their companions.
+var writeOnce = regexp.MustCompile(`^sha-[0-9a-f]{40}(?:[0-9a-f]{24})?(?:` + modelPackSuffix + `)?$`)
+
+// Push writes the image, then what is attached, and when all of it can be read
+// back the tags. It returns the digest of the index. Pushing the same again
+// changes nothing; a write-once tag (sha-COMMIT) that names another digest is
+// ErrConflict before anything is written.
 func (r *Repository) Push(ctx context.Context, img *Image, p PushOptions) (string, error) {
-	return "", errors.New("push: not yet")
+	ctx, cancel := r.begin(ctx)
+	defer cancel()
+	digest := img.Digest()
+	release, err := r.store.hold(ctx)
+	if err != nil {
+		return "", r.wrap("push to", "", err)
+	}
+	defer release()
+	tags, err := r.plan(ctx, img, p.Tags)
+	if err != nil {
+		return "", r.wrap("push to", "", err)
+	}
+	for try := 1; ; try++ {
+		err = r.pushOnce(ctx, img, p, tags)
+		if !errors.Is(err, errLost) {
+			break
+		}
+		if try == pushTries {
+			err = unavailable("it lost content again and again: %v", err)
+			break
+		}
+		r.options.Log("push to " + r.name + ": " + err.Error() + "; pushing again")
+	}
+	if err != nil {
+		return "", r.wrap("push to", "", err)
+	}
+	return digest, nil
+}
+
+// target is a tag and what it is to name.
+type target struct {
+	tag string
+	to  manifest
+}
+
+// plan lists the tags in the order of writing and refuses those that must not move.
+func (r *Repository) plan(ctx context.Context, img *Image, tags []string) ([]target, error) {
+	var out []target
+	for _, t := range tags {
+		if !tagRE.MatchString(t) || !tagRE.MatchString(t+modelPackSuffix) || strings.HasPrefix(t, "sha256-") {
+			return nil, invalid("%q cannot be a tag", t)
+		}
+		out = append(out, target{t + modelPackSuffix, img.modelPack}, target{t, img.index})
+	}
+	for _, t := range out {
+		if _, err := r.settled(ctx, t); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+// settled says whether the tag names its target already; ErrConflict when it is
+// write-once and names another.
+func (r *Repository) settled(ctx context.Context, t target) (bool, error) {
+	have, err := r.store.stat(ctx, t.tag)
+	want := t.to.digest().String()
+	switch {
+	case errors.Is(err, ErrNotFound):
+		return false, nil
+	case err != nil:
+		return false, err
+	case have != want && writeOnce.MatchString(t.tag):
+		return false, &failure{ErrConflict, "tag " + t.tag + " is write-once: it names " + have + ", not " + want}
+	}
+	return have == want, nil
+}
+
+func (r *Repository) pushOnce(ctx context.Context, img *Image, p PushOptions, tags []target) error {
+	wrote := meter(img, p)
+	if err := r.pushBlobs(ctx, img.blobs, wrote); err != nil {
+		return err
+	}
+	for _, b := range img.blobs {
+		if ok, err := r.store.hasBlob(ctx, b.digest); err != nil {
+			return err
+		} else if !ok {
+			return &failure{errLost, b.digest.String() + " is gone after its upload"}
+		}
+	}
+	for _, m := range append(img.children[:len(img.children):len(img.children)], img.index) {
+		if _, err := r.store.writeManifest(ctx, m.digest().String(), m); err != nil {
+			return err
+		}
+	}
+	if err := r.awaitRef(ctx, img.Digest(), img.index); err != nil {
+		return err
+	}
+	if err := r.attach(ctx, img.Digest(), p.Attachments, wrote); err != nil {
+		return err
+	}
+	for _, t := range tags {
+		if err := r.setTag(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// setTag writes a tag, unless it is right, and reads it back.
+func (r *Repository) setTag(ctx context.Context, t target) error {
+	if ok, err := r.settled(ctx, t); ok || err != nil {
+		return err
+	}
+	if _, err := r.store.writeManifest(ctx, t.tag, t.to); err != nil {
+		return err
+	}
+	return r.awaitRef(ctx, t.tag, t.to)
+}
+
+// awaitRef waits until ref leads to m. Some registries show what they
+// acknowledged only seconds later.
+func (r *Repository) awaitRef(ctx context.Context, ref string, m manifest) error {
+	return r.visible(ctx, func() (bool, error) {
+		have, err := r.store.stat(ctx, ref)
+		if errors.Is(err, ErrNotFound) {
+			return false, nil
+		}
+		return have == m.digest().String(), err
+	})
+}
+
+// visible asks until the answer is yes; ErrNotVisible when it stays no.
+func (r *Repository) visible(ctx context.Context, ask func() (bool, error)) error {
+	wait := 100 * time.Millisecond
+	for spent := time.Duration(0); ; spent += wait {
+		ok, err := ask()
+		if ok || err != nil {
+			return err
+		}
+		if spent > 0 {
+			wait *= 2
+		}
+		deadline, limited := ctx.Deadline()
+		if spent+wait > visibleTime || limited && time.Until(deadline) < wait {
+			return &failure{ErrNotVisible, ErrNotVisible.Error()}
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return ended(ctx, nil)
+		}
+	}
+}
+
+// pushBlobs uploads a few at a time and stops at the first failure.
+func (r *Repository) pushBlobs(ctx context.Context, blobs []blob, wrote func(int64)) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	queue := make(chan blob)
+	var wg sync.WaitGroup
+	for range uploadsAtOnce {
+		wg.Go(func() {
+			for b := range queue {
+				if ctx.Err() != nil {
+					continue
+				}
+				if err := r.store.writeBlob(ctx, b, wrote); err != nil {
+					cancel(err)
+				}
+			}
+		})
+	}
+	for _, b := range blobs {
+		queue <- b
+	}
+	close(queue)
+	wg.Wait()
+	if ctx.Err() == nil {
+		return nil
+	}
+	cause := context.Cause(ctx)
+	if errors.Is(cause, ctx.Err()) && !errors.As(cause, new(*failure)) {
+		return ended(ctx, nil) // the caller's end, not ours
+	}
+	return cause
+}
+
+// meter adds up progress.
+func meter(img *Image, p PushOptions) func(int64) {
+	total := img.Size()
+	for _, a := range p.Attachments {
+		total += int64(len(a.Data))
+	}
+	var mu sync.Mutex
+	var done int64
+	return func(n int64) {
+		if p.Progress == nil {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		done += n
+		p.Progress(done, total)
+	}
 }
