@@ -3,7 +3,6 @@ package modelimage
 import (
 	"archive/tar"
 	"bytes"
-	"compress/gzip"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/klauspost/compress/gzip"
 )
 
 const (
@@ -22,7 +22,8 @@ const (
 	// refuses.
 	maxUSTARName = 100
 	// gzipLevel is part of the digest of every server layer: do not change it.
-	gzipLevel = gzip.BestCompression
+	// So is the compressor: a module with a version, and not the toolchain's.
+	gzipLevel = 8
 )
 
 // tarEntry is one member of a layer; a directory when dir is set.

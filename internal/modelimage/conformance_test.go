@@ -1,0 +1,262 @@
+package modelimage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// TestConformance is what every kind of repository does alike.
+func TestConformance(t *testing.T) {
+	kinds := map[string]func(t *testing.T) *Repository{
+		"folder": func(t *testing.T) *Repository {
+			return mustOpen(t, "oci:images", Options{Dir: filepath.Join(t.TempDir(), "new")})
+		},
+		"registry with referrers":    func(t *testing.T) *Repository { return newTestRegistry(t, true).open(t, Options{}) },
+		"registry without referrers": func(t *testing.T) *Repository { return newTestRegistry(t, false).open(t, Options{}) },
+	}
+	for kind, open := range kinds {
+		for name, check := range conformance {
+			t.Run(kind+"/"+name, func(t *testing.T) { check(t, open(t)) })
+		}
+	}
+}
+
+const testTag = "sha-" + testRevision
+
+var testAttachments = []Attachment{
+	{ArtifactType: EvaluationType, Data: []byte(`{"version":1}`), Annotations: map[string]string{"dev.weighlock.rows": "442"}},
+	{ArtifactType: PredictionsType, Data: []byte("PAR1 PAR1")},
+	{ArtifactType: "application/vnd.dev.sigstore.bundle.v0.3+json", Data: []byte(`{"bundle":1}`)},
+}
+
+var conformance = map[string]func(t *testing.T, r *Repository){
+	"empty": func(t *testing.T, r *Repository) {
+		ctx := t.Context()
+		_, err := r.Resolve(ctx, "main")
+		wantKind(t, err, ErrNotFound)
+		_, err = r.ResolveMany(ctx, []string{"a", "b"})
+		wantKind(t, err, ErrNotFound)
+		_, err = r.ResolveMany(ctx, nil)
+		wantKind(t, err, ErrNotFound)
+		_, err = r.Model(ctx, "sha256:"+strings.Repeat("0", 64))
+		wantKind(t, err, ErrNotFound)
+		_, err = r.Resolve(ctx, "no tag!")
+		wantKind(t, err, ErrInvalid)
+		_, err = r.Model(ctx, "main")
+		wantKind(t, err, ErrInvalid)
+		wantKind(t, r.Attach(ctx, "sha256:"+strings.Repeat("0", 64), testAttachments), ErrNotFound)
+	},
+	"push and read": func(t *testing.T, r *Repository) {
+		img := mustBuild(t, testInput())
+		mustPush(t, r, img, PushOptions{Tags: []string{testTag, "main"}, Attachments: testAttachments})
+		for _, ref := range []string{testTag, "main", img.Digest()} {
+			d, err := r.Resolve(t.Context(), ref)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if d.Digest != img.Digest() || d.Annotations[AnnotationRevision] != testRevision || !d.Created.Equal(testInput().Created.Truncate(time.Second)) {
+				t.Errorf("%s leads to %+v", ref, d)
+			}
+		}
+		wantModel(t, r, img.Digest(), testInput().Files)
+		sibling, err := r.Resolve(t.Context(), testTag+"-modelpack")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantModel(t, r, sibling.Digest, testInput().Files)
+		c, err := r.Config(t.Context(), img.Digest())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]string{"linux/amd64", "linux/arm64"}, c.Platforms); diff != "" {
+			t.Error(diff)
+		}
+		if c.Labels[AnnotationRevision] != testRevision || !cmp.Equal(c.Labels, c.Annotations) {
+			t.Errorf("labels are %v", c.Labels)
+		}
+	},
+	"tags": func(t *testing.T, r *Repository) {
+		mustPush(t, r, mustBuild(t, testInput()), PushOptions{Tags: []string{"main", "approved"}, Attachments: testAttachments})
+		tags, err := r.Tags(t.Context())
+		if diff := cmp.Diff([]string{"approved", "approved-modelpack", "main", "main-modelpack"}, tags); diff != "" || err != nil {
+			t.Error(diff, err)
+		}
+	},
+	"first of many": func(t *testing.T, r *Repository) {
+		img := mustBuild(t, testInput())
+		mustPush(t, r, img, PushOptions{Tags: []string{"t30", "t49"}})
+		var tags []string
+		for n := range 50 {
+			tags = append(tags, fmt.Sprintf("t%d", n))
+		}
+		d, err := r.ResolveMany(t.Context(), tags)
+		if err != nil || d.Tag != "t30" || d.Digest != img.Digest() {
+			t.Errorf("got %+v, %v", d, err)
+		}
+	},
+	"attachments": func(t *testing.T, r *Repository) {
+		img := mustBuild(t, testInput())
+		mustPush(t, r, img, PushOptions{Tags: []string{testTag}, Attachments: testAttachments[:1]})
+		for range 2 { // the second time changes nothing
+			if err := r.Attach(t.Context(), img.Digest(), testAttachments[1:]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		all, err := r.Attachments(t.Context(), img.Digest(), "")
+		if err != nil || len(all) != 3 {
+			t.Errorf("%d attachments: %v", len(all), err)
+		}
+		for _, want := range testAttachments {
+			got, err := r.Attachments(t.Context(), img.Digest(), want.ArtifactType)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(got) != 1 || got[0].Digest == "" {
+				t.Fatalf("%s: got %+v", want.ArtifactType, got)
+			}
+			want.MediaType, want.Digest = want.ArtifactType, got[0].Digest
+			if diff := cmp.Diff(want, got[0]); diff != "" {
+				t.Error(diff)
+			}
+		}
+		none, err := r.Attachments(t.Context(), img.Digest(), "application/x-other")
+		if len(none) != 0 || err != nil {
+			t.Errorf("got %v, %v", none, err)
+		}
+		none, err = r.Attachments(t.Context(), "sha256:"+strings.Repeat("1", 64), "")
+		if len(none) != 0 || err != nil {
+			t.Errorf("got %v, %v", none, err)
+		}
+	},
+	"push again": func(t *testing.T, r *Repository) {
+		img := mustBuild(t, testInput())
+		for range 3 {
+			mustPush(t, r, img, PushOptions{Tags: []string{testTag}, Attachments: testAttachments})
+		}
+		got, err := r.Attachments(t.Context(), img.Digest(), "")
+		if len(got) != 3 || err != nil {
+			t.Errorf("%d attachments, %v", len(got), err)
+		}
+	},
+	"write-once tag": func(t *testing.T, r *Repository) {
+		img := mustBuild(t, testInput())
+		mustPush(t, r, img, PushOptions{Tags: []string{testTag, "main"}})
+		in := testInput()
+		in.Files["model.json"] = []byte("{}")
+		other := mustBuild(t, in)
+		_, err := r.Push(t.Context(), other, PushOptions{Tags: []string{testTag, "main"}})
+		wantKind(t, err, ErrConflict)
+		for _, tag := range []string{testTag, "main"} {
+			if d, err := r.Resolve(t.Context(), tag); err != nil || d.Digest != img.Digest() {
+				t.Errorf("%s moved: %v, %v", tag, d.Digest, err)
+			}
+		}
+		_, err = r.Resolve(t.Context(), other.Digest())
+		wantKind(t, err, ErrNotFound) // refused before anything was written
+		mustPush(t, r, other, PushOptions{Tags: []string{"main"}})
+		if d, err := r.Resolve(t.Context(), "main"); err != nil || d.Digest != other.Digest() {
+			t.Errorf("main did not move: %v, %v", d.Digest, err)
+		}
+	},
+	"bad tags": func(t *testing.T, r *Repository) {
+		for _, tag := range []string{"", "a/b", "-a", strings.Repeat("a", 125), "sha256-abc"} {
+			_, err := r.Push(t.Context(), mustBuild(t, testInput()), PushOptions{Tags: []string{tag}})
+			wantKind(t, err, ErrInvalid)
+		}
+	},
+	"progress": func(t *testing.T, r *Repository) {
+		img := mustBuild(t, testInput())
+		var last, all int64
+		mustPush(t, r, img, PushOptions{Attachments: testAttachments, Progress: func(done, total int64) {
+			if done < last || done > total {
+				t.Errorf("%d after %d of %d", done, last, total)
+			}
+			last, all = done, total
+		}})
+		if last != all || all < img.Size() {
+			t.Errorf("ended at %d of %d", last, all)
+		}
+	},
+	"cancelled": func(t *testing.T, r *Repository) {
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_, err := r.Push(ctx, mustBuild(t, testInput()), PushOptions{Tags: []string{"main"}})
+		wantKind(t, err, context.Canceled)
+		if errors.Is(err, ErrUnavailable) {
+			t.Errorf("%v blames the registry", err)
+		}
+	},
+	"concurrent pushes": func(t *testing.T, r *Repository) {
+		var wg sync.WaitGroup
+		images := make([]*Image, 6)
+		for n := range images {
+			in := testInput()
+			in.Revision = strings.Repeat(fmt.Sprint(n), 40)
+			images[n] = mustBuild(t, in)
+			wg.Go(func() {
+				if _, err := r.Push(t.Context(), images[n], PushOptions{Tags: []string{"sha-" + in.Revision}, Attachments: testAttachments}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		for n, img := range images {
+			d, err := r.Resolve(t.Context(), "sha-"+strings.Repeat(fmt.Sprint(n), 40))
+			if err != nil || d.Digest != img.Digest() {
+				t.Errorf("%d: %v, %v", n, d.Digest, err)
+			}
+			if as, err := r.Attachments(t.Context(), img.Digest(), ""); err != nil || len(as) != 3 {
+				t.Errorf("%d: %d attachments, %v", n, len(as), err)
+			}
+		}
+	},
+}
+
+func mustPush(t *testing.T, r *Repository, img *Image, p PushOptions) {
+	t.Helper()
+	digest, err := r.Push(t.Context(), img, p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if digest != img.Digest() {
+		t.Errorf("pushed %s as %s", img.Digest(), digest)
+	}
+}
+
+func wantKind(t *testing.T, err, kind error) {
+	t.Helper()
+	if !errors.Is(err, kind) {
+		t.Errorf("got %v, want %v", err, kind)
+	}
+}
+
+func wantModel(t *testing.T, r *Repository, digest string, want map[string][]byte) {
+	t.Helper()
+	fsys, err := r.Model(t.Context(), digest)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]byte{}
+	err = fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		got[path], err = fs.ReadFile(fsys, path)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
