@@ -165,7 +165,7 @@ func readOnce(s source, f textFormat, o Options, pl *plan) (*merger, error) {
 	m := newMerger(s.path, pl, line, o)
 	if err == errLongRecord {
 		e := f.longRecord(first, br, pl)
-		return nil, shift(e, line-1)
+		return nil, shiftError(e, line-1)
 	}
 	if s.packing == "" && len(first) > 0 {
 		rows := bytes.Count(first, []byte{'\n'}) + 1
@@ -174,7 +174,7 @@ func readOnce(s source, f textFormat, o Options, pl *plan) (*merger, error) {
 	return m, f.run(first, br, m, pl)
 }
 
-func shift(err error, lines int) error {
+func shiftError(err error, lines int) error {
 	var e *Error
 	if errors.As(err, &e) && e.Line > 0 {
 		e.Line += lines
