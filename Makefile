@@ -1,0 +1,56 @@
+# Weighlock. `make help` lists the targets.
+GO      ?= go
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+LDFLAGS  = -s -w -buildid= -X main.version=$(VERSION)
+SERVERS  = cmd/weighlock/servers/weighlock-server-linux-amd64 cmd/weighlock/servers/weighlock-server-linux-arm64
+LINT     = golangci-lint
+
+export CGO_ENABLED ?= 0
+
+.DEFAULT_GOAL := all
+.PHONY: all build test demo examples lint fmt fmt-check update bench vuln clean help servers $(SERVERS)
+
+all: fmt-check lint build test ## format check, lint, build and test
+
+servers: $(SERVERS)
+
+# The servers are built first, for every platform, and embedded in weighlock. Their bytes are part of every image's
+# digest, so nothing of this machine may be in them: no paths, no build id, no version.
+$(SERVERS): cmd/weighlock/servers/weighlock-server-linux-%:
+	GOOS=linux GOARCH=$* $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -buildid=' -o $@ ./cmd/weighlock-server
+
+build: servers ## build bin/weighlock with the servers for amd64 and arm64 inside
+	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/weighlock ./cmd/weighlock
+
+test: servers ## run all tests with the race detector
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
+
+demo: build ## tell the whole story on this machine: a baseline, a worse change, a better change, the image, a prediction
+	bin/weighlock demo
+
+examples: build ## run weighlock in every folder of examples/
+	bash .ci/examples bin/weighlock
+
+lint: ## run every linter of .golangci.yml
+	$(LINT) run ./...
+
+fmt: ## rewrite the sources in the standard format
+	$(LINT) fmt ./...
+
+fmt-check: ## fail when a source is not in the standard format
+	@test -z "$$(gofmt -l cmd internal examples)" || { gofmt -l cmd internal examples; echo 'run make fmt'; exit 1; }
+
+update: servers ## rewrite the golden files of the tests
+	$(GO) test ./internal/report ./cmd/weighlock -update
+
+bench: build ## measure against named peers and print ratios
+	bash .ci/bench bin/weighlock
+
+vuln: ## look for known vulnerabilities in what is linked
+	govulncheck ./...
+
+clean: ## remove what was built
+	rm -rf bin $(SERVERS)
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
