@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 	"sync"
 	"time"
@@ -38,7 +39,7 @@ func newRemote(text string, o Options) (*remote, error) {
 		opts = append(opts, name.Insecure)
 	}
 	repo, err := name.NewRepository(text, opts...)
-	if err != nil {
+	if err != nil || strings.Contains(text, "//") {
 		return nil, fmt.Errorf("not the name of a repository, such as ghcr.io/acme/diabetes")
 	}
 	guard := newGuard(repo.Registry, o)
@@ -139,6 +140,11 @@ func (c *remote) client(ctx context.Context, scope string) (*http.Client, error)
 		return nil, err
 	}
 	t, err := transport.NewWithContext(ctx, c.repo.Registry, auth, transport.NewUserAgent(c.meter, "weighlock"), []string{c.repo.Scope(scope)})
+	var te *transport.Error
+	if err != nil && !errors.As(err, &te) && !errors.As(err, new(*url.Error)) && !errors.As(err, new(*failure)) {
+		// Not the network: the library did not like where the token is to come from.
+		return nil, refusal("%s wants a login in a way that is not acceptable", c.repo.RegistryStr())
+	}
 	if err != nil {
 		return nil, c.judge(err)
 	}

@@ -98,7 +98,21 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	case !own && !slices.ContainsFunc(g.hosts, func(h string) bool { return strings.EqualFold(h, u.Host) || strings.EqualFold(h, u.Hostname()) }):
 		return nil, refusal("%s names %s, which is not part of it", g.registry, u.Hostname())
 	}
-	return g.base.RoundTrip(req)
+	resp, err := g.base.RoundTrip(req)
+	if err != nil || resp.StatusCode < 300 || resp.StatusCode > 399 || resp.Header.Get("Location") == "" {
+		return resp, err
+	}
+	// The client would follow; whether it may is decided here as well, so that
+	// a refusal is ours to name and not the library's.
+	if to, err := resp.Location(); err == nil {
+		next := &http.Request{Method: req.Method, URL: to, Response: resp}
+		resp.Request = req
+		if err := g.checkRedirect(next, strings.EqualFold(to.Host, g.registry)); err != nil {
+			_ = resp.Body.Close()
+			return nil, err
+		}
+	}
+	return resp, nil
 }
 
 // checkRedirect lets content live elsewhere and nothing else: not a token, not
