@@ -95,6 +95,7 @@ func TestFaultsPass(t *testing.T) {
 }
 
 func TestRetryAfterIsKept(t *testing.T) {
+	t.Parallel()
 	date := func() string { return time.Now().Add(2 * time.Second).UTC().Format(http.TimeFormat) }
 	for name, c := range map[string]struct {
 		status   int
@@ -108,6 +109,7 @@ func TestRetryAfterIsKept(t *testing.T) {
 		"403 rate limit": {http.StatusForbidden, func() string { return "1" }, time.Second, 1200 * time.Millisecond},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			reg := newTestRegistry(t, true)
 			r := reg.open(t, Options{})
 			mustPush(t, r, mustBuild(t, testInput()), PushOptions{Tags: []string{"main"}})
@@ -177,6 +179,7 @@ func FuzzRetryAfter(f *testing.F) {
 }
 
 func TestUnavailable(t *testing.T) {
+	t.Parallel()
 	for name, spoil := range map[string]func(http.ResponseWriter, *http.Request) bool{
 		"black hole":   func(_ http.ResponseWriter, r *http.Request) bool { return hole(r) },
 		"drip":         func(w http.ResponseWriter, r *http.Request) bool { return drip(w, r) },
@@ -184,6 +187,7 @@ func TestUnavailable(t *testing.T) {
 		"reset always": oncePer(1e9, reset),
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			reg := newTestRegistry(t, true)
 			r := reg.open(t, Options{Budget: 400 * time.Millisecond})
 			reg.set(spoil)
@@ -240,11 +244,13 @@ func drip(w http.ResponseWriter, r *http.Request) bool {
 
 // A registry that acknowledges a manifest and shows it later.
 func TestLagAfterPut(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		hidden int
 		kind   error
 	}{"short": {3, nil}, "too long": {1e9, ErrNotVisible}} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			reg := newTestRegistry(t, false)
 			var mu sync.Mutex
 			left := map[string]int{}

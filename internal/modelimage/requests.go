@@ -71,7 +71,7 @@ func (c *remote) body(resp *http.Response, limit int64) ([]byte, error) {
 func checkDigest(b []byte, d v1.Descriptor) error {
 	h, n, _ := v1.SHA256(bytes.NewReader(b)) // reading from memory cannot fail
 	if n != d.Size || h != d.Digest {
-		return &setback{err: invalid("%s: what was read is %s with %d bytes, not %d", d.Digest, h, n, d.Size), again: true, tries: 3}
+		return &setback{err: invalid("%s, %d bytes: the answer is %s, %d bytes", d.Digest, d.Size, h, n), again: true, tries: 3}
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -64,15 +65,25 @@ func (g *testRegistry) count(prefix string) int {
 
 func (g *testRegistry) host() string { return strings.TrimPrefix(g.URL, "http://") }
 
-// open opens a repository of the registry that waits a hundredth of the time
-// it would, unless the test says otherwise.
+// open opens a repository of the registry.
 func (g *testRegistry) open(t testing.TB, o Options) *Repository {
 	t.Helper()
-	if o.Username == "" {
-		t.Setenv("DOCKER_CONFIG", t.TempDir())
+	return mustOpen(t, g.host()+"/acme/diabetes", o)
+}
+
+// TestMain keeps the credentials of whoever runs the tests out of them.
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "weighlock-test-")
+	if err != nil {
+		panic(err)
 	}
-	r := mustOpen(t, g.host()+"/acme/diabetes", o)
-	return r
+	for _, name := range []string{"DOCKER_CONFIG", "XDG_RUNTIME_DIR", "HOME"} {
+		_ = os.Setenv(name, dir)
+	}
+	_ = os.Unsetenv("REGISTRY_AUTH_FILE")
+	code := m.Run()
+	_ = os.RemoveAll(dir)
+	os.Exit(code)
 }
 
 func mustOpen(t testing.TB, name string, o Options) *Repository {
