@@ -44,6 +44,11 @@ func readParquet(fsys fs.FS, path string, o Options) (t *Table, err error) {
 	}
 	t = &Table{Name: path}
 	for i, c := range columns {
+		for _, g := range file.Metadata().RowGroups {
+			if err := checkPages(r, file, &g.Columns[i].MetaData, o.MaxBytes); err != nil {
+				return nil, &Error{File: path, Column: i + 1, Name: c.Name(), Msg: err.Error()}
+			}
+		}
 		column, e := readParquetColumn(file, i, c, o)
 		if e != nil {
 			e.File, e.Column, e.Name = path, i+1, c.Name()
