@@ -38,7 +38,8 @@ type CheckInput struct {
 	// BaseSchema was inferred from the base revision's table: a column that vanished or changed its kind blocks, all
 	// else warns, for nobody promised that a range holds.
 	BaseSchema Schema
-	// Declared stands in the configuration: whatever breaks it blocks.
+	// Declared stands in the configuration: whatever breaks it blocks. A field with a kind forbids missing values unless
+	// it is Nullable; one without says nothing on them.
 	Declared Schema
 }
 

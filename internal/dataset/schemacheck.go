@@ -35,8 +35,9 @@ func (c *checker) field(f Field, s Severity, origin string) {
 		c.add(Check{Name: "schema", Severity: Block, Column: f.Name, Message: fmt.Sprintf("column %s is a %s, the schema %s says %s", clip(f.Name), col.Kind, origin, f.Kind)})
 		return
 	}
-	declaredNulls := s == Block && f.Kind == 0 && !f.Nullable // a field that only names bounds says nothing on nulls
-	c.breach(f, s, "missing", func(col *Column, i int) bool { return !f.Nullable && !declaredNulls && col.Missing(i) })
+	if !f.Nullable && f.Kind != 0 {
+		c.breach(f, s, "missing", (*Column).Missing)
+	}
 	if f.Levels != nil && col.Kind == Category {
 		c.breach(f, s, "none of the schema's texts", func(col *Column, i int) bool {
 			return !col.Missing(i) && !slices.Contains(f.Levels, col.Text(i))
