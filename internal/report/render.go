@@ -1,0 +1,32 @@
+package report
+
+import (
+	"errors"
+	"io"
+)
+
+// TextOptions say what the terminal can show.
+type TextOptions struct {
+	Color bool
+	// Width is the number of columns, 100 where zero.
+	Width int
+}
+
+// MarkdownOptions say how long a comment may be and how it is found again.
+type MarkdownOptions struct {
+	// Budget is the most characters (UTF-16 units) and a third of the most bytes; DefaultBudget where zero.
+	Budget int
+	// Marker is the first line, verbatim: an HTML comment of the caller's. None where empty.
+	Marker string
+}
+
+var errUnbuilt = errors.New("not built")
+
+func Decode(r io.Reader) (*Report, error)              { return nil, errUnbuilt }
+func (r *Report) Encode() ([]byte, error)              { return nil, errUnbuilt }
+func Schema() []byte                                   { return nil }
+func Text(w io.Writer, r *Report, o TextOptions) error { return errUnbuilt }
+func Markdown(r *Report, o MarkdownOptions) string     { return "" }
+func HTML(w io.Writer, r *Report) error                { return errUnbuilt }
+func JUnit(w io.Writer, r *Report) error               { return errUnbuilt }
+func plotsOf(in Inputs) *Plots                         { return nil }
