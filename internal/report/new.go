@@ -83,7 +83,7 @@ func (r *Report) decide(in Inputs) {
 	if in.Result != nil {
 		r.Warnings = append(r.Warnings, in.Result.Warnings...)
 		for _, rule := range in.Result.Rules {
-			r.Rules = append(r.Rules, ruleOf(rule, in.Waivers))
+			r.Rules = append(r.Rules, ruleOf(rule, in))
 		}
 	}
 	if r.Decision != gate.Passed && r.Decision != "undecided" {
@@ -101,7 +101,7 @@ func (r *Report) decide(in Inputs) {
 	}
 }
 
-func ruleOf(g gate.RuleResult, waivers []Waiver) Rule {
+func ruleOf(g gate.RuleResult, in Inputs) Rule {
 	r := Rule{
 		Metric: g.Metric, Params: g.Params, Slice: g.Slice, Direction: g.Direction.String(), Verdict: g.Verdict,
 		Baseline: finite(g.Baseline), Candidate: finite(g.Candidate), Delta: finite(g.Delta),
@@ -115,8 +115,9 @@ func ruleOf(g gate.RuleResult, waivers []Waiver) Rule {
 	if g.Margin != nil {
 		r.Margin = &Margin{g.Margin.Value, g.Margin.Relative}
 	}
-	for _, w := range waivers {
-		if w.Metric == r.Metric && w.Slice == r.Slice && r.Verdict != "invalid" {
+	for _, w := range in.Waivers {
+		// A waiver of another head is somebody's word about another model.
+		if w.Metric == r.Metric && w.Slice == r.Slice && w.Commit == in.Head.Commit && r.Verdict != "invalid" {
 			r.Waived = true
 		}
 	}

@@ -5,13 +5,6 @@ import (
 	"io"
 )
 
-// TextOptions say what the terminal can show.
-type TextOptions struct {
-	Color bool
-	// Width is the number of columns, 100 where zero.
-	Width int
-}
-
 // MarkdownOptions say how long a comment may be and how it is found again.
 type MarkdownOptions struct {
 	// Budget is the most characters (UTF-16 units) and a third of the most bytes; DefaultBudget where zero.
@@ -22,11 +15,6 @@ type MarkdownOptions struct {
 
 var errUnbuilt = errors.New("not built")
 
-func Decode(r io.Reader) (*Report, error)              { return nil, errUnbuilt }
-func (r *Report) Encode() ([]byte, error)              { return nil, errUnbuilt }
-func Schema() []byte                                   { return nil }
-func Text(w io.Writer, r *Report, o TextOptions) error { return errUnbuilt }
 func Markdown(r *Report, o MarkdownOptions) string     { return "" }
 func HTML(w io.Writer, r *Report) error                { return errUnbuilt }
 func JUnit(w io.Writer, r *Report) error               { return errUnbuilt }
-func plotsOf(in Inputs) *Plots                         { return nil }

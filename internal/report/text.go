@@ -1,0 +1,308 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/rivo/uniseg"
+)
+
+// TextOptions say what the terminal can show.
+type TextOptions struct {
+	Color bool
+	// Width is the number of columns, 100 where zero. A table that is wider becomes one paragraph per rule.
+	Width int
+}
+
+const (
+	defaultWidth = 100
+	// mostTextRules is how many rules a terminal shows; the saved report has them all.
+	mostTextRules = 60
+)
+
+// marks stand before a rule, so that colour is never the only sign.
+var marks = map[string]string{"bad": "✗", "unsure": "?", "good": "✓", "plain": "·"}
+
+var ansi = map[string]string{"bad": "31", "unsure": "33", "good": "32", "bold": "1", "dim": "2"}
+
+// text writes lines to a terminal; an error is kept by the writer until the end.
+type text struct {
+	*bufio.Writer
+	TextOptions
+}
+
+// Text writes the report for a terminal.
+func Text(w io.Writer, r *Report, o TextOptions) error {
+	if o.Width <= 0 {
+		o.Width = defaultWidth
+	}
+	t := text{bufio.NewWriter(w), o}
+	t.head(r)
+	t.rules(r)
+	t.list("What to do", r.advice())
+	t.judged(r)
+	t.notes(r)
+	return t.Flush()
+}
+
+func (t text) line(format string, args ...any) {
+	_, _ = fmt.Fprintf(t, format, args...)
+	_ = t.WriteByte('\n')
+}
+
+// paint colours text where colours are wanted; tone is a key of ansi, and any other leaves the text alone.
+func (t text) paint(tone, s string) string {
+	if code := ansi[tone]; t.Color && code != "" && s != "" {
+		return "\x1b[" + code + "m" + s + "\x1b[0m"
+	}
+	return s
+}
+
+// tone is the colour of a decision.
+func (r *Report) tone() string {
+	switch {
+	case r.Decision == "passed" && r.waived() == 0:
+		return "good"
+	case r.Decision == "passed", r.Decision == "undecided", r.Decision == "cancelled":
+		return "unsure"
+	}
+	return "bad"
+}
+
+func (t text) head(r *Report) {
+	title := clean(r.Model) + ": " + r.decisionWord()
+	t.line("%s", t.paint("bold", t.paint(r.tone(), title)))
+	t.wrap("", r.cause())
+	t.line("")
+	t.fact("change", r.headText())
+	t.fact("baseline", r.baseText())
+	if r.Base.Image != "" {
+		t.fact("image", cleanTo(r.Base.Image, 200))
+	}
+	if n := r.Data.Evaluation.Rows; n > 0 {
+		t.fact("rows", fmt.Sprintf("%s of %s judge", count(n), count(max(n, r.Data.Rows))))
+	}
+	if took := r.took(); took != "" {
+		t.fact("took", took)
+	}
+}
+
+// took says how long the run was, and how fast and large the model is.
+func (r *Report) took() string {
+	var parts []string
+	if r.Measured.Seconds > 0 {
+		parts = append(parts, duration(r.Measured.Seconds))
+	}
+	if r.Measured.RowMicroseconds > 0 {
+		parts = append(parts, fixed(r.Measured.RowMicroseconds, max(0, places(r.Measured.RowMicroseconds, 2)))+" µs a row")
+	}
+	if r.ModelFile.Bytes > 0 {
+		parts = append(parts, "model of "+bytesText(r.ModelFile.Bytes))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func (t text) fact(name, value string) { t.wrap(fmt.Sprintf("  %-9s ", name), value) }
+
+// wrap breaks a sentence at the width, and indents what follows like the first line.
+func (t text) wrap(before, sentence string) {
+	indent := strings.Repeat(" ", uniseg.StringWidth(before))
+	line, used := before, uniseg.StringWidth(before)
+	for i, word := range strings.Fields(sentence) {
+		n := uniseg.StringWidth(word)
+		if i > 0 && used+1+n > t.Width && used > len(indent) {
+			t.line("%s", line)
+			line, used = indent, len(indent)
+		} else if i > 0 {
+			line, used = line+" ", used+1
+		}
+		line, used = line+word, used+n
+	}
+	t.line("%s", line)
+}
+
+func (t text) list(title string, items []string) {
+	if len(items) == 0 {
+		return
+	}
+	t.line("")
+	t.line("%s", t.paint("bold", title))
+	for _, item := range items {
+		t.wrap("  - ", item)
+	}
+}
+
+// columns of the table; right says that numbers stand at the right.
+var columns = []struct {
+	title string
+	right bool
+	cell  func(r Rule) string
+}{
+	{"metric", false, Rule.label},
+	{"slice", false, func(r Rule) string { return clean(r.Slice) }},
+	{"better", false, func(r Rule) string { return r.Direction }},
+	{"baseline", true, func(r Rule) string { return r.value(r.Baseline) }},
+	{"candidate", true, func(r Rule) string { return r.value(r.Candidate) }},
+	{"difference", true, Rule.delta},
+	{"relative", true, Rule.relative},
+	{"interval", true, Rule.interval},
+	{"margin", true, Rule.limit},
+	{"verdict", false, Rule.standing},
+}
+
+func (t text) rules(r *Report) {
+	if len(r.Rules) == 0 {
+		return
+	}
+	t.line("")
+	shown := r.Rules[:min(len(r.Rules), mostTextRules)]
+	cells := make([][]string, len(shown)+1)
+	width := make([]int, len(columns))
+	filled := make([]bool, len(columns))
+	cells[0] = make([]string, len(columns))
+	for i, c := range columns {
+		cells[0][i] = c.title
+		if c.title == "interval" {
+			cells[0][i] = shown[0].level() + " interval"
+		}
+		width[i] = uniseg.StringWidth(cells[0][i])
+	}
+	for k, rule := range shown {
+		cells[k+1] = make([]string, len(columns))
+		for i, c := range columns {
+			cells[k+1][i] = c.cell(rule)
+			width[i] = max(width[i], uniseg.StringWidth(cells[k+1][i]))
+			filled[i] = filled[i] || cells[k+1][i] != "" && cells[k+1][i] != none
+		}
+	}
+	total := 2
+	for i := range columns {
+		if filled[i] {
+			total += width[i] + 2
+		}
+	}
+	if total > t.Width+2 {
+		t.stacked(shown)
+	} else {
+		t.table(shown, cells, width, filled)
+	}
+	if n := len(r.Rules) - len(shown); n > 0 {
+		t.line("  … and %s more; the saved report has them all", several(n, "rule"))
+	}
+}
+
+func (t text) table(shown []Rule, cells [][]string, width []int, filled []bool) {
+	for k, row := range cells {
+		line, tone := "  ", "dim"
+		if k > 0 {
+			tone = shown[k-1].tone()
+			line = t.paint(tone, marks[tone]) + " "
+		}
+		for i, c := range columns {
+			if !filled[i] {
+				continue
+			}
+			pad := strings.Repeat(" ", width[i]-uniseg.StringWidth(row[i]))
+			value := row[i]
+			if k == 0 || c.title == "verdict" {
+				value = t.paint(tone, value)
+			}
+			if c.right {
+				line += pad + value + "  "
+			} else {
+				line += value + pad + "  "
+			}
+		}
+		t.line("%s", strings.TrimRight(line, " "))
+	}
+}
+
+// stacked is the table for a narrow terminal: a paragraph per rule.
+func (t text) stacked(shown []Rule) {
+	for _, r := range shown {
+		tone := r.tone()
+		t.line("%s %s  %s", t.paint(tone, marks[tone]), r.name(), t.paint(tone, r.standing()))
+		t.wrap("    ", r.moved()+"; "+r.betterWord())
+		if r.Interval != nil {
+			t.wrap("    ", r.level()+" interval "+r.interval())
+		}
+		if l := r.limit(); l != none {
+			t.wrap("    ", "margin "+l)
+		}
+	}
+}
+
+// judged says how each rule was judged and how small a difference its rows could have shown.
+func (t text) judged(r *Report) {
+	var items []string
+	for _, rule := range r.Rules[:min(len(r.Rules), mostTextRules)] {
+		if how := rule.how(); how != "" {
+			items = append(items, rule.name()+": "+how)
+		}
+	}
+	t.list("How it was judged", items)
+}
+
+// how says by which method and on how many rows, what that assumes, and what it could have seen.
+func (r Rule) how() string {
+	var parts []string
+	if r.Method != "" {
+		method := clean(r.Method)
+		if r.Rows > 0 {
+			method += " on " + several(r.Rows, "row")
+		}
+		parts = append(parts, method)
+	}
+	if r.Detectable != nil && *r.Detectable > 0 {
+		parts = append(parts, "would have shown a difference of "+fixed(*r.Detectable, min(r.stepDecimals(*r.Detectable), 9)))
+	}
+	if r.RowsNeeded > 0 && r.Verdict == "inconclusive" {
+		parts = append(parts, several(r.RowsNeeded, "row")+" would settle it")
+	}
+	if r.Assumption != "" {
+		parts = append(parts, "assumes "+clean(r.Assumption))
+	}
+	for _, f := range r.Flags {
+		parts = append(parts, clean(f))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// notes are what else a reader must know: what changed in the law, data checks, waivers, warnings.
+func (t text) notes(r *Report) {
+	t.list("Changed in the law (judged by the old one)", cleaned(r.Policy.Changed))
+	var checks []string
+	for _, c := range r.Checks {
+		checks = append(checks, string(c.Severity)+" "+clean(c.Name)+": "+cleanTo(c.Message, 300))
+	}
+	t.list("Data checks", checks)
+	var waivers []string
+	for _, w := range r.Waivers {
+		waivers = append(waivers, w.String())
+	}
+	t.list("Waivers", waivers)
+	t.list("Warnings", cleaned(r.Warnings))
+}
+
+// String says who let what through, and why.
+func (w Waiver) String() string {
+	what := clean(w.Metric)
+	if w.Slice != "" {
+		what += " on " + clean(w.Slice)
+	}
+	s := fmt.Sprintf("%s accepted by %s for %s: %s", what, clean(w.By), short(w.Commit), cleanTo(w.Reason, 200))
+	if w.Until != "" {
+		s += " (until " + clean(w.Until) + ")"
+	}
+	return s
+}
+
+func cleaned(in []string) []string {
+	out := make([]string, len(in))
+	for i, s := range in {
+		out[i] = cleanTo(s, 300)
+	}
+	return out
+}
