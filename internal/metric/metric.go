@@ -1,7 +1,7 @@
 // Package metric says what a score means: its formula, its direction and what each row contributes to it.
 package metric
 
-import "fmt"
+import "slices"
 
 // Task is the kind of question a model answers.
 type Task string
@@ -114,6 +114,19 @@ const (
 	NoProbabilities Reason = "no probabilities"
 	NoQuantile      Reason = "no such quantile"
 	NotFinite       Reason = "not a finite number"
+	BadWeights      Reason = "weights that cannot be used"
+	BadParameter    Reason = "parameter out of range"
+	Malformed       Reason = "predictions that do not fit the rows"
+)
+
+// The flags that a value may carry, besides those that hold a count such as "clipped 3 rows".
+const (
+	// FlagZeroDivision marks a ratio 0/0 that counts as 0, as scikit-learn's zero_division=0 has it.
+	FlagZeroDivision = "zero_division"
+	// FlagAbsentClass marks a mean over classes from which classes without rows were left out.
+	FlagAbsentClass = "absent_class"
+	// FlagEveryClass marks a top_k whose k is at least the number of classes, so that every row is a hit.
+	FlagEveryClass = "every_class_is_a_hit"
 )
 
 // Family tells the gate how the paired difference of a metric is judged.
@@ -137,9 +150,12 @@ const (
 type Metric struct {
 	Name      string
 	Title     string // what a heading calls it, such as "ROC AUC"
+	Doc       string // one sentence for the reader of a report: what the number means
 	Direction Direction
 	Tasks     []Task
 	Family    Family
+	// Probabilities says that the metric needs class probabilities and not only classes.
+	Probabilities bool
 	// Relative says that a default margin is a share of the baseline (losses) and not an absolute number (scores).
 	Relative bool
 	// DefaultMargin is proposed by init: an absolute number, or a share of the baseline when Relative.
@@ -149,25 +165,23 @@ type Metric struct {
 	// Value computes the metric of one model.
 	Value func(t Truth, p Predictions, params Params) Outcome
 	// Influence returns one influence value per row, such that their mean is zero and the value's sampling variance is
-	// the variance of their mean (Hampel 1974). Nil for families without them.
+	// the variance of their mean (Hampel 1974); weights are in them. It is a nil func for families without them, and it
+	// returns nil where the value is undefined.
 	Influence func(t Truth, p Predictions, params Params) []float64
 	// Hits returns the rows that count and which of them are hits, for ZeroOne metrics. Counted is the same for every
-	// model of the same truth. Nil for the other families.
+	// model of the same truth; rows of weight zero do not count. It is a nil func for the other families, and it returns
+	// nil, nil where the predictions cannot be judged.
 	Hits func(t Truth, p Predictions, params Params) (counted, hit []bool)
+
+	measure func(t Truth, p Predictions, params Params) (Outcome, []float64)
+}
+
+// Measure is Value and Influence in one pass, for long tables; influence is nil where there is none.
+func (m Metric) Measure(t Truth, p Predictions, params Params) (value Outcome, influence []float64) {
+	return m.measure(t, p, params)
 }
 
 // For reports whether the metric can judge the task.
 func (m Metric) For(task Task) bool {
-	for _, t := range m.Tasks {
-		if t == task {
-			return true
-		}
-	}
-	return false
-}
-
-// Check says in one sentence what is wrong with the shape of p, or returns nil: wrong number of rows, a value that is
-// not finite, classes that differ, probabilities outside [0, 1] or not summing to 1 within 1e-6.
-func (p Predictions) Check(t Truth) error {
-	return fmt.Errorf("check predictions: not built yet")
+	return slices.Contains(m.Tasks, task)
 }
