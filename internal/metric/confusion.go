@@ -206,7 +206,7 @@ func correlation(in *input, want bool) (Outcome, []float64) {
 	}
 	above := hits.value()*y.n - chance.value()
 	value := above / (math.Sqrt(spreadTruth) * math.Sqrt(spreadPick))
-	out := Outcome{Value: max(-1, min(1, value))}
+	out := Outcome{Value: value}
 	if !want {
 		return out, nil
 	}

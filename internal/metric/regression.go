@@ -1,6 +1,7 @@
 package metric
 
 import (
+	"cmp"
 	"math"
 	"slices"
 )
@@ -120,15 +121,7 @@ func medianError(in *input, _ bool) (Outcome, []float64) {
 			order = append(order, i)
 		}
 	}
-	slices.SortStableFunc(order, func(a, b int) int {
-		switch {
-		case errors[a] < errors[b]:
-			return -1
-		case errors[a] > errors[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(errors[a], errors[b]) })
 	half, below := float64(in.n)/2, sum{}
 	for at, i := range order {
 		below.add(in.weights[i])
@@ -159,10 +152,10 @@ func maxError(in *input, _ bool) (Outcome, []float64) {
 func pinball(in *input, want bool) (Outcome, []float64) {
 	q := in.params.Quantile
 	return mean(in, want, func(i int) float64 {
-		if e := in.truth[i] - in.guess[i]; e >= 0 {
+		e := in.truth[i] - in.guess[i]
+		if e >= 0 {
 			return q * e
-		} else {
-			return (q - 1) * e
 		}
+		return (q - 1) * e
 	})
 }

@@ -56,7 +56,7 @@ func area(in *input, want bool) (Outcome, []float64) {
 		}
 		phi[i] = in.weight(i) * (phi[i] - value) * (float64(in.n) / side)
 	}
-	return Outcome{Value: min(1, value)}, phi
+	return Outcome{Value: value}, phi
 }
 
 // averagePrecision is Σ (recall step)·precision over the distinct scores from above, without interpolation.
@@ -66,12 +66,12 @@ func averagePrecision(in *input, _ bool) (Outcome, []float64) {
 		return Outcome{Undefined: OneClass}, nil
 	}
 	var s sum
-	walk(in, func(_ float64, hits, alarms, fresh float64) {
+	walk(in, func(_, hits, alarms, fresh float64) {
 		if fresh > 0 {
 			s.add(fresh / total.positive * (hits / (hits + alarms)))
 		}
 	})
-	return Outcome{Value: min(1, s.value())}, nil
+	return Outcome{Value: s.value()}, nil
 }
 
 // walk visits the distinct scores from above with the weight of positive (hits) and negative (alarms) rows that score at

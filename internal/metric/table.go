@@ -10,11 +10,11 @@ import (
 type formula func(in *input, want bool) (Outcome, []float64)
 
 var (
-	quantities = []Task{Regression, Forecast}
-	binary     = []Task{Binary}
-	multiclass = []Task{Multiclass}
-	classes    = []Task{Binary, Multiclass}
-	unbounded  = math.Inf(1)
+	quantities  = []Task{Regression, Forecast}
+	twoClasses  = []Task{Binary}
+	manyClasses = []Task{Multiclass}
+	anyClasses  = []Task{Binary, Multiclass}
+	unbounded   = math.Inf(1)
 )
 
 // table holds every metric: its row and its formula.
@@ -30,31 +30,31 @@ var table = sorted(
 	score("r2", "R²", "Share of the target's variance that the predictions explain; below 0 they are worse than its mean.",
 		explained).of(quantities, needValues).between(math.Inf(-1), 1),
 
-	score("accuracy", "Accuracy", "Share of rows whose class was predicted.", accuracy).of(classes, needLabels).zeroOne(accuracyMarks),
+	score("accuracy", "Accuracy", "Share of rows whose class was predicted.", accuracy).of(anyClasses, needLabels).zeroOne(accuracyMarks),
 	score("balanced_accuracy", "Balanced accuracy", "Mean over the classes of the share of their rows that was found.",
-		balancedAccuracy).of(classes, needLabels),
-	score("precision", "Precision", "Share of the rows predicted positive that are positive.", precisionRatio.ofClass(1)).of(binary, needLabels),
-	score("recall", "Recall", "Share of the positive rows that was found.", recallRatio.ofClass(1)).of(binary, needLabels).zeroOne(classMarks(1)),
+		balancedAccuracy).of(anyClasses, needLabels),
+	score("precision", "Precision", "Share of the rows predicted positive that are positive.", precisionRatio.ofClass(1)).of(twoClasses, needLabels),
+	score("recall", "Recall", "Share of the positive rows that was found.", recallRatio.ofClass(1)).of(twoClasses, needLabels).zeroOne(classMarks(1)),
 	score("specificity", "Specificity", "Share of the negative rows that was left alone.",
-		recallRatio.ofClass(0)).of(binary, needLabels).zeroOne(classMarks(0)),
-	score("f1", "F1", "Harmonic mean of precision and recall of the positive class.", f1Ratio.ofClass(1)).of(binary, needLabels),
+		recallRatio.ofClass(0)).of(twoClasses, needLabels).zeroOne(classMarks(0)),
+	score("f1", "F1", "Harmonic mean of precision and recall of the positive class.", f1Ratio.ofClass(1)).of(twoClasses, needLabels),
 	score("mcc", "Matthews correlation", "Correlation of the true and the predicted class; 0 is no better than chance.",
-		correlation).of(classes, needLabels).between(-1, 1),
-	score("f1_macro", "F1 (macro)", "Plain mean of the classes' F1.", f1Macro).of(multiclass, needLabels),
-	score("f1_weighted", "F1 (weighted)", "Mean of the classes' F1 by their share of the rows.", f1Weighted).of(multiclass, needLabels),
+		correlation).of(anyClasses, needLabels).between(-1, 1),
+	score("f1_macro", "F1 (macro)", "Plain mean of the classes' F1.", f1Macro).of(manyClasses, needLabels),
+	score("f1_weighted", "F1 (weighted)", "Mean of the classes' F1 by their share of the rows.", f1Weighted).of(manyClasses, needLabels),
 	score("f1_micro", "F1 (micro)", "F1 over all rows and classes at once, which equals accuracy where a row has one class.",
-		accuracy).of(multiclass, needLabels).zeroOne(accuracyMarks),
+		accuracy).of(manyClasses, needLabels).zeroOne(accuracyMarks),
 
 	score("top_k", "Top-k accuracy", "Share of rows whose class is among the k most probable ones, by default five.",
-		topK).of(multiclass, needProbabilities).zeroOne(topMarks),
-	loss("log_loss", "Log loss", "Mean of minus the logarithm of the true class's probability.", logLoss).of(classes, needProbabilities),
+		topK).of(manyClasses, needProbabilities).zeroOne(topMarks),
+	loss("log_loss", "Log loss", "Mean of minus the logarithm of the true class's probability.", logLoss).of(anyClasses, needProbabilities),
 	loss("brier", "Brier score", "Mean squared difference of the predicted probability and what happened.",
-		brier).of(binary, needScore).between(0, 1),
-	score("roc_auc", "ROC AUC", "Chance that a positive row scores above a negative one.", area).of(binary, needScore).judged(Area),
+		brier).of(twoClasses, needScore).between(0, 1),
+	score("roc_auc", "ROC AUC", "Chance that a positive row scores above a negative one.", area).of(twoClasses, needScore).judged(Area),
 	score("average_precision", "Average precision", "Area under the precision-recall curve, without interpolation.",
-		averagePrecision).of(binary, needScore).resampled(),
+		averagePrecision).of(twoClasses, needScore).resampled(),
 	loss("ece", "Calibration error", "Mean gap between predicted probability and observed share, in ten bins of equal width.",
-		calibrationError).of(binary, needScore).between(0, 1).absolute(0.02).resampled(),
+		calibrationError).of(twoClasses, needScore).between(0, 1).absolute(0.02).resampled(),
 )
 
 // row is a metric on its way into the table.
@@ -130,6 +130,8 @@ func (r row) compute(t Truth, p Predictions, params Params, want bool) (Outcome,
 	if !finite(out.Value) {
 		return Outcome{Undefined: NotFinite}, nil
 	}
+	// Rounding may carry a weighted mean past its bound by a last digit.
+	out.Value = max(r.Low, min(r.High, out.Value))
 	for _, v := range phi {
 		if !finite(v) {
 			return out, nil
@@ -146,7 +148,9 @@ func (r row) metric() Metric {
 		return out
 	}
 	smooth := m.Family != Resampled
-	m.measure = func(t Truth, p Predictions, params Params) (Outcome, []float64) { return r.compute(t, p, params, smooth) }
+	m.measure = func(t Truth, p Predictions, params Params) (Outcome, []float64) {
+		return r.compute(t, p, params, smooth)
+	}
 	if smooth {
 		m.Influence = func(t Truth, p Predictions, params Params) []float64 {
 			_, phi := r.compute(t, p, params, true)
