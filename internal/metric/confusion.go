@@ -65,16 +65,6 @@ func newEffect(classes int) effect {
 	return effect{truth: make([]float64, classes), pick: make([]float64, classes), hit: make([]float64, classes)}
 }
 
-// addScaled adds other times scale.
-func (e *effect) addScaled(other effect, scale float64) {
-	e.always += scale * other.always
-	for k := range e.truth {
-		e.truth[k] += scale * other.truth[k]
-		e.pick[k] += scale * other.pick[k]
-		e.hit[k] += scale * other.hit[k]
-	}
-}
-
 func (e *effect) rows(in *input) []float64 {
 	phi := make([]float64, in.n)
 	for i, a := range in.labels {

@@ -28,7 +28,7 @@ var table = sorted(
 	loss("max_error", "Maximum error", "The largest absolute error of any row.", maxError).resampled(),
 	loss("pinball", "Pinball loss", "Mean loss of a predicted quantile, by default the median.", pinball).needing(needQuantile),
 	score("r2", "R²", "Share of the target's variance that the predictions explain; below 0 they are worse than its mean.",
-		explained).of(quantities, needValues).between(math.Inf(-1), 1),
+		explained).of(quantities, needValues).upToOne(math.Inf(-1)),
 
 	score("accuracy", "Accuracy", "Share of rows whose class was predicted.", accuracy).of(anyClasses, needLabels).zeroOne(accuracyMarks),
 	score("balanced_accuracy", "Balanced accuracy", "Mean over the classes of the share of their rows that was found.",
@@ -39,7 +39,7 @@ var table = sorted(
 		recallRatio.ofClass(0)).of(twoClasses, needLabels).zeroOne(classMarks(0)),
 	score("f1", "F1", "Harmonic mean of precision and recall of the positive class.", f1Ratio.ofClass(1)).of(twoClasses, needLabels),
 	score("mcc", "Matthews correlation", "Correlation of the true and the predicted class; 0 is no better than chance.",
-		correlation).of(anyClasses, needLabels).between(-1, 1),
+		correlation).of(anyClasses, needLabels).upToOne(-1),
 	score("f1_macro", "F1 (macro)", "Plain mean of the classes' F1.", f1Macro).of(manyClasses, needLabels),
 	score("f1_weighted", "F1 (weighted)", "Mean of the classes' F1 by their share of the rows.", f1Weighted).of(manyClasses, needLabels),
 	score("f1_micro", "F1 (micro)", "F1 over all rows and classes at once, which equals accuracy where a row has one class.",
@@ -49,12 +49,12 @@ var table = sorted(
 		topK).of(manyClasses, needProbabilities).zeroOne(topMarks),
 	loss("log_loss", "Log loss", "Mean of minus the logarithm of the true class's probability.", logLoss).of(anyClasses, needProbabilities),
 	loss("brier", "Brier score", "Mean squared difference of the predicted probability and what happened.",
-		brier).of(twoClasses, needScore).between(0, 1),
+		brier).of(twoClasses, needScore).upToOne(0),
 	score("roc_auc", "ROC AUC", "Chance that a positive row scores above a negative one.", area).of(twoClasses, needScore).judged(Area),
 	score("average_precision", "Average precision", "Area under the precision-recall curve, without interpolation.",
 		averagePrecision).of(twoClasses, needScore).resampled(),
 	loss("ece", "Calibration error", "Mean gap between predicted probability and observed share, in ten bins of equal width.",
-		calibrationError).of(twoClasses, needScore).between(0, 1).absolute(0.02).resampled(),
+		calibrationError).of(twoClasses, needScore).upToOne(0).absolute(0.02).resampled(),
 )
 
 // row is a metric on its way into the table.
@@ -90,8 +90,8 @@ func (r row) needing(needs need) row {
 	return r
 }
 
-func (r row) between(low, high float64) row {
-	r.Low, r.High = low, high
+func (r row) upToOne(low float64) row {
+	r.Low, r.High = low, 1
 	return r
 }
 
