@@ -34,6 +34,7 @@ func TestCheckNamesWhatIsWrong(t *testing.T) {
 		{"", classes, good(func(p *Predictions) { p.Probabilities = nil })},
 		{"", classes, good(func(p *Predictions) { p.Probabilities[0] += 9e-7 })},
 		{"probabilities of row 2 sum to 1.00000", classes, good(func(p *Predictions) { p.Probabilities[2] += 2e-6 })},
+		{"sum to 0.99999", classes, good(func(p *Predictions) { p.Probabilities[2] -= 2e-6 })},
 		{`probability of row 2 and class "b" is NaN`, classes, good(func(p *Predictions) { p.Probabilities[3] = math.NaN() })},
 		{"outside [0, 1]", classes, good(func(p *Predictions) { p.Probabilities[0], p.Probabilities[1] = 1.25, -.25 })},
 		{"3 probabilities for 2 rows of 2 classes", classes, good(func(p *Predictions) { p.Probabilities = p.Probabilities[:3] })},

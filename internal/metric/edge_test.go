@@ -26,63 +26,71 @@ func judge(y []int32, scores ...float64) (Truth, Predictions) {
 	return Truth{Task: Binary, Labels: y, Classes: names(2)}, p
 }
 
-func TestEdgesAreNamed(t *testing.T) {
-	type setting struct {
-		t      Truth
-		p      Predictions
-		params Params
-	}
-	numbers := func(y, p []float64) setting {
-		truth, guess := quantity(y, p)
-		return setting{t: truth, p: guess}
-	}
-	with := func(s setting, change func(*setting)) setting {
-		change(&s)
-		return s
-	}
-	scores := func(y []int32, scores ...float64) setting {
-		truth, guess := judge(y, scores...)
-		return setting{t: truth, p: guess}
-	}
+// setting is what a metric is asked about.
+type setting struct {
+	t      Truth
+	p      Predictions
+	params Params
+}
+
+func numbers(y, p []float64) setting {
+	truth, guess := quantity(y, p)
+	return setting{t: truth, p: guess}
+}
+
+func scores(y []int32, scores ...float64) setting {
+	truth, guess := judge(y, scores...)
+	return setting{t: truth, p: guess}
+}
+
+// but is the setting with one thing changed.
+func (s setting) but(change func(*setting)) setting {
+	change(&s)
+	return s
+}
+
+type edge struct {
+	what, metric string
+	in           setting
+	want         Outcome
+}
+
+func edgesOfQuantities() []edge {
 	plain := numbers([]float64{1, 2, 3}, []float64{1, 2, 4})
-	mixed := scores([]int32{0, 1, 1}, 0.2, 0.8, 0.6)
-	three := setting{
-		t: Truth{Task: Multiclass, Labels: []int32{0, 1}, Classes: names(3)},
-		p: Predictions{Labels: []int32{0, 2}, Classes: names(3), Probabilities: []float64{1, 0, 0, .5, 0, .5}},
-	}
-	for _, c := range []struct {
-		what, metric string
-		in           setting
-		want         Outcome
-	}{
+	return []edge{
 		{"no rows", "rmse", numbers(nil, nil), Outcome{Undefined: NoRows}},
 		{"no rows", "f1", scores(nil), Outcome{Undefined: NoRows}},
 		{"NaN", "mae", numbers([]float64{1, 2}, []float64{1, math.NaN()}), Outcome{Undefined: NotFinite}},
 		{"overflow", "mse", numbers([]float64{1e200, 2}, []float64{0, 2}), Outcome{Undefined: NotFinite}},
 		{"other length", "mae", numbers([]float64{1, 2}, []float64{1}), Outcome{Undefined: Malformed}},
 		{"constant target", "r2", numbers([]float64{.1, .1, .1}, []float64{1, 2, 3}), Outcome{Undefined: ConstantTarget}},
-		{"constant where it weighs", "r2", with(plain, func(s *setting) { s.t.Weights = []float64{0, 0, 2} }), Outcome{Undefined: ConstantTarget}},
+		{"constant where it weighs", "r2", plain.but(func(s *setting) { s.t.Weights = []float64{0, 0, 2} }), Outcome{Undefined: ConstantTarget}},
 		{"zero target", "mape", numbers([]float64{1, 1e-17}, []float64{1, 2}), Outcome{Undefined: ZeroTarget}},
-		{"zero target weighs nothing", "mape", with(numbers([]float64{2, 0}, []float64{1, 2}), func(s *setting) { s.t.Weights = []float64{1, 0} }), Outcome{Value: 0.5}},
+		{"zero target weighs nothing", "mape", numbers([]float64{2, 0}, []float64{1, 2}).but(func(s *setting) { s.t.Weights = []float64{1, 0} }), Outcome{Value: 0.5}},
 		{"zero targets", "wmape", numbers([]float64{0, 0}, []float64{1, 2}), Outcome{Undefined: ZeroTarget}},
 		{"perfect", "rmse", numbers([]float64{1, 2}, []float64{1, 2}), Outcome{}},
-		{"negative weight", "mae", with(plain, func(s *setting) { s.t.Weights = []float64{1, -1, 1} }), Outcome{Undefined: BadWeights}},
-		{"no weight at all", "mae", with(plain, func(s *setting) { s.t.Weights = []float64{0, 0, 0} }), Outcome{Undefined: BadWeights}},
-		{"weights of other rows", "mae", with(plain, func(s *setting) { s.t.Weights = []float64{1} }), Outcome{Undefined: BadWeights}},
-		{"quantile from values", "pinball", with(plain, func(s *setting) { s.params.Quantile = 0.75 }), Outcome{Value: 0.25 / 3}},
-		{"quantile predicted", "pinball", with(plain, func(s *setting) {
+		{"negative weight", "mae", plain.but(func(s *setting) { s.t.Weights = []float64{1, -1, 1} }), Outcome{Undefined: BadWeights}},
+		{"no weight at all", "mae", plain.but(func(s *setting) { s.t.Weights = []float64{0, 0, 0} }), Outcome{Undefined: BadWeights}},
+		{"weights of other rows", "mae", plain.but(func(s *setting) { s.t.Weights = []float64{1} }), Outcome{Undefined: BadWeights}},
+		{"quantile from values", "pinball", plain.but(func(s *setting) { s.params.Quantile = 0.75 }), Outcome{Value: 0.25 / 3}},
+		{"quantile predicted", "pinball", plain.but(func(s *setting) {
 			s.params.Quantile, s.p.Quantiles = 0.75, map[float64][]float64{0.75: {1, 2, 3}}
 		}), Outcome{}},
-		{"quantile not predicted", "pinball", with(plain, func(s *setting) {
+		{"quantile not predicted", "pinball", plain.but(func(s *setting) {
 			s.params.Quantile, s.p.Quantiles = 0.9, map[float64][]float64{0.75: {1, 2, 3}}
 		}), Outcome{Undefined: NoQuantile}},
-		{"median beside quantiles", "pinball", with(plain, func(s *setting) { s.p.Quantiles = map[float64][]float64{0.75: {1, 2, 3}} }), Outcome{Value: 0.5 / 3}},
-		{"quantile of 2", "pinball", with(plain, func(s *setting) { s.params.Quantile = 2 }), Outcome{Undefined: BadParameter}},
+		{"median beside quantiles", "pinball", plain.but(func(s *setting) { s.p.Quantiles = map[float64][]float64{0.75: {1, 2, 3}} }), Outcome{Value: 0.5 / 3}},
+		{"quantile of 2", "pinball", plain.but(func(s *setting) { s.params.Quantile = 2 }), Outcome{Undefined: BadParameter}},
+	}
+}
 
+func edgesOfTwoClasses() []edge {
+	mixed := scores([]int32{0, 1, 1}, 0.2, 0.8, 0.6)
+	return []edge{
 		{"one class", "roc_auc", scores([]int32{1, 1}, .2, .8), Outcome{Undefined: OneClass}},
 		{"one class", "average_precision", scores([]int32{1, 1}, .2, .8), Outcome{Undefined: OneClass}},
 		{"one class", "mcc", scores([]int32{0, 0}, .2, .8), Outcome{Undefined: OneClass}},
-		{"one class that weighs", "roc_auc", with(mixed, func(s *setting) { s.t.Weights = []float64{0, 1, 1} }), Outcome{Undefined: OneClass}},
+		{"one class that weighs", "roc_auc", mixed.but(func(s *setting) { s.t.Weights = []float64{0, 1, 1} }), Outcome{Undefined: OneClass}},
 		{"one class predicted", "mcc", scores([]int32{0, 1}, .7, .8), Outcome{Flags: []string{FlagZeroDivision}}},
 		{"nothing predicted", "precision", scores([]int32{0, 1}, .2, .3), Outcome{Flags: []string{FlagZeroDivision}}},
 		{"no positives", "recall", scores([]int32{0, 0}, .2, .7), Outcome{Flags: []string{FlagZeroDivision}}},
@@ -91,25 +99,38 @@ func TestEdgesAreNamed(t *testing.T) {
 		{"never right", "f1", scores([]int32{0, 1}, .7, .3), Outcome{}},
 		{"no negatives", "balanced_accuracy", scores([]int32{1, 1}, .2, .7), Outcome{Value: 0.5, Flags: []string{FlagAbsentClass}}},
 		{"every score equal", "roc_auc", scores([]int32{0, 1, 1}, .5, .5, .5), Outcome{Value: 0.5}},
-		{"labels only", "log_loss", with(mixed, func(s *setting) { s.p.Probabilities = nil }), Outcome{Undefined: NoProbabilities}},
-		{"labels only", "f1", with(mixed, func(s *setting) { s.p.Probabilities = nil }), Outcome{Value: 1}},
+		{"labels only", "log_loss", mixed.but(func(s *setting) { s.p.Probabilities = nil }), Outcome{Undefined: NoProbabilities}},
+		{"labels only", "f1", mixed.but(func(s *setting) { s.p.Probabilities = nil }), Outcome{Value: 1}},
 		{"clipped", "log_loss", scores([]int32{1, 1, 0}, 0, 0, 0), Outcome{Value: 2 * 52 * math.Ln2 / 3, Flags: []string{"clipped 2 rows"}}},
 		{"clipped", "log_loss", scores([]int32{1}, 0), Outcome{Value: 52 * math.Ln2, Flags: []string{"clipped 1 row"}}},
-		{"probability of 2", "brier", with(mixed, func(s *setting) { s.p.Probabilities = []float64{-1, 2, 0, 1, 0, 1} }), Outcome{Undefined: Malformed}},
-		{"label out of range", "accuracy", with(mixed, func(s *setting) { s.p.Labels = []int32{0, 1, 2} }), Outcome{Undefined: Malformed}},
+		{"probability of 2", "brier", mixed.but(func(s *setting) { s.p.Probabilities = []float64{-1, 2, 0, 1, 0, 1} }), Outcome{Undefined: Malformed}},
+		{"label out of range", "accuracy", mixed.but(func(s *setting) { s.p.Labels = []int32{0, 1, 2} }), Outcome{Undefined: Malformed}},
 		{"right and sure", "ece", scores([]int32{0, 1, 1}, 0, 1, 1), Outcome{}},
 		{"edge belongs to the right bin", "ece", scores([]int32{1, 0}, 0.3, 0.25), Outcome{Value: 0.475}},
+		{"right and sure", "log_loss", scores([]int32{0, 1}, 0, 1), Outcome{Value: tiny}},
+	}
+}
 
+func edgesOfManyClasses() []edge {
+	three := setting{
+		t: Truth{Task: Multiclass, Labels: []int32{0, 1}, Classes: names(3)},
+		p: Predictions{Labels: []int32{0, 2}, Classes: names(3), Probabilities: []float64{1, 0, 0, .5, 0, .5}},
+	}
+	return []edge{
 		{"absent and unpredicted class", "f1_macro", three, Outcome{Value: 1. / 3}},
 		{"absent class", "balanced_accuracy", three, Outcome{Value: 0.5, Flags: []string{FlagAbsentClass}}},
 		{"k of all classes", "top_k", three, Outcome{Value: 1, Flags: []string{FlagEveryClass}}},
-		{"negative k", "top_k", with(three, func(s *setting) { s.params.K = -1 }), Outcome{Undefined: BadParameter}},
-		{"ties go to the later class", "top_k", with(three, func(s *setting) { s.params.K = 1 }), Outcome{Value: 0.5}},
-	} {
+		{"negative k", "top_k", three.but(func(s *setting) { s.params.K = -1 }), Outcome{Undefined: BadParameter}},
+		{"ties go to the later class", "top_k", three.but(func(s *setting) { s.params.K = 1 }), Outcome{Value: 0.5}},
+	}
+}
+
+func TestEdgesAreNamed(t *testing.T) {
+	for _, c := range slices.Concat(edgesOfQuantities(), edgesOfTwoClasses(), edgesOfManyClasses()) {
 		t.Run(c.metric+"/"+c.what, func(t *testing.T) {
 			m, _ := Lookup(c.metric)
 			got := m.Value(c.in.t, c.in.p, c.in.params)
-			if !near(got.Value, c.want.Value, 1e-14) {
+			if math.Abs(got.Value-c.want.Value) > 1e-14*math.Abs(c.want.Value) {
 				t.Errorf("value %v, want %v", got.Value, c.want.Value)
 			}
 			got.Value = c.want.Value

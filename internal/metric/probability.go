@@ -51,15 +51,12 @@ type Bin struct {
 	gap                 float64
 }
 
-// binOf is the bin of a probability. The product alone is not enough: it rounds, and the edges are the decimal numbers
-// that a reader sees.
+// binOf is the bin of a probability. The product alone is not enough: just below an edge it rounds up to it, and the
+// edges are the decimal numbers that a reader sees.
 func binOf(p float64) int {
 	b := min(calibrationBins-1, int(p*calibrationBins))
 	if b > 0 && p < float64(b)/calibrationBins {
 		b--
-	}
-	if b < calibrationBins-1 && p >= float64(b+1)/calibrationBins {
-		b++
 	}
 	return b
 }
