@@ -53,7 +53,7 @@ func (p *problem) weight(i int) float64 {
 	return p.weights[i]
 }
 
-// weightedMean moves a running mean, which cannot overflow.
+// weightedMean sums in doubled precision; where that overflows, a running mean does not.
 func (p *problem) weightedMean() float64 {
 	var sum, total doubled
 	for i, v := range p.y {
@@ -67,7 +67,7 @@ func (p *problem) weightedMean() float64 {
 	for i, v := range p.y {
 		weight += p.weight(i)
 		if weight > 0 {
-			mean += (v/weight - mean/weight) * p.weight(i)
+			mean += float64((v/weight - mean/weight) * p.weight(i))
 		}
 	}
 	return mean

@@ -74,7 +74,7 @@ func newCholesky(width int, upper []float64, tolerance float64) *cholesky {
 		for k := range j {
 			if c.smooth[k] {
 				other := c.lower[k*width : k*width+k]
-				v := float64(upper[k*width+j]*c.scale[k]) * c.scale[j]
+				v := float64(float64(upper[k*width+j]*c.scale[k]) * c.scale[j])
 				row[k] = (v - dot(other, row[:k])) / c.lower[k*width+k]
 			}
 		}

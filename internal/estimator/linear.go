@@ -25,7 +25,7 @@ func fitQuantity(ctx context.Context, p *problem, alpha float64) (*model.Model, 
 		return nil, err
 	}
 	if encoder.Width() > maxColumns {
-		return nil, fmt.Errorf("%d columns after coding are more than %d: leave out columns, or lower max_levels or degree", encoder.Width(), maxColumns)
+		return nil, tooWide(encoder.Width())
 	}
 	y, link := p.y, model.Identity
 	if p.params.boolean("log_target") {

@@ -39,6 +39,9 @@ func Exp(x float64) float64 {
 		p = float64(p*r) + f
 	}
 	y := 1 + (r + (c + float64(float64(r*r)*p)))
+	if k > -1022 && k < 1023 {
+		return y * math.Float64frombits(uint64(int64(k)+1023)<<52)
+	}
 	return math.Ldexp(y, int(k))
 }
 
