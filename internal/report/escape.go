@@ -1,9 +1,6 @@
 package report
 
-import (
-	"strings"
-	"unicode"
-)
+import "strings"
 
 // md is the one way of a foreign string into Markdown. What comes out is plain text to every Markdown reader, wherever
 // in a line or in a table cell it stands: no link, image, HTML, mention, reference, emoji, heading, cell or command.
@@ -13,6 +10,9 @@ import (
 // text after Markdown is done with it (mentions, references, commits, addresses, emoji) is broken by a zero-width space.
 func md(s string) string {
 	s = cleanTo(s, 1000)
+	if s == "" {
+		return none // an empty list item would turn the line above it into a heading
+	}
 	var b strings.Builder
 	runes := []rune(s)
 	for i, c := range runes {
@@ -25,7 +25,7 @@ func md(s string) string {
 			b.WriteString("&amp;")
 		case c == '$':
 			b.WriteString("&#36;" + gap) // mathematics
-		case strings.ContainsRune(inline, c):
+		case strings.ContainsRune(inline, c), i == 0 && strings.ContainsRune(leading, c), numbers(runes, i):
 			b.WriteByte('\\')
 			b.WriteRune(c)
 		default:
@@ -39,11 +39,41 @@ func md(s string) string {
 }
 
 const (
-	// inline is what has a meaning somewhere in a line of GitHub's Markdown.
-	inline = "\\`*_{}[]()#+!|~\"'=^/:@-"
+	// inline is what has a meaning somewhere in a line of GitHub's Markdown. Without brackets there are no links and no
+	// footnotes, so parentheses and exclamation marks mean nothing.
+	inline = "\\`*_[]|~#"
+	// leading is what has a meaning at the beginning of a list item or a line: lists, rules, headings, commands.
+	leading = "-+=/:"
 	// gap is a zero-width space.
 	gap = "\u200B"
 )
+
+// numbers says whether the i-th rune would turn the digits before it into the number of a list.
+func numbers(s []rune, i int) bool {
+	if i == 0 || s[i] != '.' && s[i] != ')' {
+		return false
+	}
+	for _, c := range s[:i] {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// code shows a name that people copy, such as a digest, exactly; whatever is not made of harmless letters alone is
+// escaped like any other string.
+func code(s string) string {
+	for _, c := range s {
+		if !strings.ContainsRune("0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ:@/._-", c) {
+			return md(s)
+		}
+	}
+	if s == "" {
+		return none
+	}
+	return "`" + s + "`"
+}
 
 // breaks says whether a gap must follow the i-th rune.
 func breaks(s []rune, i int) bool {
@@ -61,24 +91,22 @@ func breaks(s []rune, i int) bool {
 	return inCommit(s, i)
 }
 
-// inCommit says whether the i-th rune is the third of a word that looks like a commit's name.
+// inCommit says whether the i-th rune ends a piece of what could be a commit's name. A name has seven digits at least, so
+// pieces of six lead nowhere, whatever stands beside them. Plain numbers are left alone.
 func inCommit(s []rune, i int) bool {
-	if i < 2 || !isHex(s[i]) || !isHex(s[i-1]) || !isHex(s[i-2]) || i > 2 && isWord(s[i-3]) {
-		return false
+	from, to := i, i
+	for from > 0 && isHex(s[from-1]) {
+		from--
 	}
-	n, letters := 0, false
-	for _, c := range s[i-2:] {
-		if !isHex(c) {
-			if isWord(c) {
-				return false
-			}
-			break
-		}
-		n++
-		letters = letters || unicode.IsLetter(c)
+	letters := false
+	for ; to < len(s) && isHex(s[to]); to++ {
+		letters = letters || s[to] > '9'
 	}
-	return n >= 7 && letters
+	for _, c := range s[from:i] {
+		letters = letters || c > '9'
+	}
+	n := to - from
+	return isHex(s[i]) && (n >= 7 && letters || n >= 40) && (i-from)%6 == 5 && i+1 < to
 }
 
-func isHex(c rune) bool  { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }
-func isWord(c rune) bool { return c == '_' || unicode.IsLetter(c) || unicode.IsDigit(c) }
+func isHex(c rune) bool { return c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F' }

@@ -6,9 +6,9 @@ import (
 )
 
 const (
-	plotWidth, plotHeight = 420.0, 330.0
-	plotLeft, plotRight   = 56.0, 404.0
-	plotTop, plotBottom   = 16.0, 276.0
+	plotWidth, plotHeight = 360.0, 290.0
+	plotLeft, plotRight   = 54.0, 348.0
+	plotTop, plotBottom   = 10.0, 244.0
 )
 
 // curveStyle is what ROC, precision-recall and calibration plots do not share.
@@ -38,7 +38,7 @@ func frame(s *svg, x, y axis, across, up string) {
 	s.rule("frame", x.from, y.from, x.to, y.from)
 	s.rule("frame", x.from, y.from, x.from, y.to)
 	s.word("label", "middle", (x.from+x.to)/2, y.from+36, across)
-	_, _ = fmt.Fprintf(s, `<text class="label" text-anchor="middle" transform="translate(14 %s) rotate(-90)">%s</text>`, at((y.from+y.to)/2), up)
+	_, _ = fmt.Fprintf(s, `<text class="label" text-anchor="middle" transform="translate(12 %s) rotate(-90)">%s</text>`, at((y.from+y.to)/2), up)
 }
 
 func curveFigure(style curveStyle, curves []Curve) figure {

@@ -9,35 +9,37 @@ import (
 )
 
 const (
-	forestWidth = 860.0
-	forestLeft  = 232.0
-	forestRight = 644.0
-	forestRow   = 34.0
+	forestWidth = 840.0
+	forestLeft  = 206.0
+	forestRight = 624.0
+	forestRow   = 40.0
 	forestTop   = 46.0
 	// mostForest is how many rules a picture can hold.
 	mostForest = 24
+	// mostMargins is how far the axis goes.
+	mostMargins = 4.5
 )
 
 // forest draws each rule's interval in multiples of its own margin, so that rules of different units share one axis: 0 is
 // no change, −1 is the margin, and what is left of it is more than the policy tolerates.
 func forest(rules []Rule) template.HTML {
 	var shown []Rule
-	reach := 1.6
+	worst, best := -1.6, 1.6
 	for _, r := range rules {
 		if r.used() == nil || len(shown) == mostForest {
 			continue
 		}
 		shown = append(shown, r)
-		reach = max(reach, math.Abs(*r.used())*1.15)
+		worst, best = min(worst, -*r.used()*1.15), max(best, -*r.used()*1.15)
 		if low, high := r.scaled(); !math.IsInf(low, 0) && !math.IsInf(high, 0) {
-			reach = max(reach, math.Abs(low)*1.08, math.Abs(high)*1.08)
+			worst, best = min(worst, low*1.08), max(best, high*1.08)
 		}
 	}
 	if len(shown) == 0 {
 		return ""
 	}
-	reach = min(reach, 4.5)
-	x := axis{-reach, reach, forestLeft, forestRight}
+	// One rule far away must not squeeze the others: beyond a few margins an arrow is enough.
+	x := axis{max(worst, -mostMargins), min(best, mostMargins), forestLeft, forestRight}
 	bottom := forestTop + forestRow*float64(len(shown))
 	s := newSVG(forestWidth, bottom+44, "Intervals against margins", forestWords(shown))
 	s.box("zone", x.from, forestTop-6, x.at(-1)-x.from, bottom-forestTop+6)
@@ -45,8 +47,8 @@ func forest(rules []Rule) template.HTML {
 	s.word("label", "start", x.at(0)+8, forestTop-26, "better →")
 	s.rule("zero", x.at(0), forestTop-6, x.at(0), bottom)
 	s.rule("margin", x.at(-1), forestTop-18, x.at(-1), bottom)
-	s.word("label bad-text", "middle", x.at(-1), forestTop-10+bottom-forestTop+24, "margin")
-	s.word("label", "middle", x.at(0), bottom+14, "no change")
+	s.word("label bad-text", "end", x.at(-1)+16, bottom+14, "margin")
+	s.word("label", "start", x.at(0)-10, bottom+14, "no change")
 	s.rule("frame", x.from, bottom, x.to, bottom)
 	for i, r := range shown {
 		r.draw(s, x, forestTop+forestRow*(float64(i)+0.5))
@@ -82,24 +84,26 @@ func (r Rule) draw(s *svg, x axis, y float64) {
 		second = fit("on "+clean(r.Slice), 34)
 	}
 	s.word("label", "end", x.from-14, y+12, second)
-	if r.Interval != nil {
-		low, high := r.scaled()
-		from, to := max(low, x.low), min(high, x.high)
-		if from <= to {
-			s.rule("whisker "+tone, x.at(from), y, x.at(to), y)
-		}
-		if low < x.low {
-			s.arrow("mark "+tone, x.from-6, y, 1)
-		} else {
-			s.rule("whisker "+tone, x.at(low), y-5, x.at(low), y+5)
-		}
-		if high > x.high {
-			s.arrow("mark "+tone, x.to+6, y, -1)
-		} else {
-			s.rule("whisker "+tone, x.at(high), y-5, x.at(high), y+5)
+	low, high := r.scaled()
+	if r.Interval == nil {
+		low, high = -*r.used(), -*r.used()
+	} else if from, to := max(low, x.low), min(high, x.high); from <= to {
+		s.rule("whisker "+tone, x.at(from), y, x.at(to), y)
+	}
+	for _, end := range []float64{low, high} {
+		if r.Interval != nil && end >= x.low && end <= x.high {
+			s.rule("whisker "+tone, x.at(end), y-5, x.at(end), y+5)
 		}
 	}
-	s.dot("mark "+tone, x.at(min(max(-*r.used(), x.low), x.high)), y, 5)
+	if low < x.low {
+		s.arrow("mark "+tone, x.from-2, y, 1)
+	}
+	if high > x.high {
+		s.arrow("mark "+tone, x.to+2, y, -1)
+	}
+	if v := -*r.used(); v >= x.low && v <= x.high {
+		s.dot("mark "+tone, x.at(v), y, 5)
+	}
 	s.word("name "+tone+"-text", "start", x.to+18, y-1, fit(r.standing(), 26))
 	change := r.delta()
 	if rel := r.relative(); rel != "" {

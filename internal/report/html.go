@@ -7,6 +7,8 @@ import (
 	"html/template"
 	"io"
 	"strings"
+
+	"github.com/weighlock/weighlock/internal/dataset"
 )
 
 //go:embed page.html.tmpl
@@ -67,10 +69,21 @@ func (v pageView) Facts() [][2]string { return v.facts() }
 // Unapproved says that nobody has agreed to the change of the law.
 func (v pageView) Unapproved() bool { return v.unapproved() && !v.FirstRun }
 
+// FewChecks, FewChanged and FewWarnings are as many as a page can show.
+func (v pageView) FewChecks() []dataset.Check { return few(v.Checks) }
+
+// FewChanged lists changes of the law.
+func (v pageView) FewChanged() []string { return few(v.Policy.Changed) }
+
+// FewWarnings lists warnings.
+func (v pageView) FewWarnings() []string { return few(v.Warnings) }
+
+func few[T any](in []T) []T { return in[:min(len(in), mostPageRules)] }
+
 // WaiverLines say who let what through.
 func (v pageView) WaiverLines() []string {
 	var out []string
-	for _, w := range v.Waivers {
+	for _, w := range few(v.Waivers) {
 		out = append(out, w.String())
 	}
 	return out
@@ -85,7 +98,7 @@ type ruleView struct {
 // RuleViews are the rows of the table of rules.
 func (v pageView) RuleViews() []ruleView {
 	var out []ruleView
-	for _, r := range v.Rules[:min(len(v.Rules), mostPageRules)] {
+	for _, r := range few(v.Rules) {
 		out = append(out, ruleView{
 			Rule: r, Label: r.label(), Slice: clean(r.Slice), Better: r.betterWord(), Tone: r.tone(), Standing: r.standing(),
 			From: r.value(r.Baseline), To: r.value(r.Candidate), Change: r.delta(), Relative: r.relative(), Level: r.level(),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf16"
+	"unicode/utf8"
 )
 
 // MarkdownOptions say how long a comment may be and how it is found again.
@@ -46,8 +47,7 @@ func Markdown(r *Report, o MarkdownOptions) string {
 	if o.Marker != "" {
 		top = strings.NewReplacer("\n", " ", "\r", " ").Replace(o.Marker) + "\n"
 	}
-	top += "## " + emoji[r.tone()] + " Weighlock: " + md(clean(r.Model)) + " " + r.decisionWord() + "\n\n" +
-		"**Because** " + md(r.cause()) + ".\n"
+	top += r.headline()
 	all := r.sections()
 	kept := make([]bool, len(all))
 	left := room{o.Budget, 3 * o.Budget}
@@ -75,6 +75,18 @@ func Markdown(r *Report, o MarkdownOptions) string {
 		out.WriteString("\n*Too long for a comment, so left out here: " + strings.Join(shed, ", ") + ". The saved report has everything.*\n")
 	}
 	return out.String()
+}
+
+// longHeadline is how many characters still make a headline; a longer cause gets a line of its own.
+const longHeadline = 110
+
+func (r *Report) headline() string {
+	top := "## " + emoji[r.tone()] + " Weighlock: " + md(clean(r.Model)) + " " + r.decisionWord()
+	cause := r.cause()
+	if utf8.RuneCountInString(cause) <= longHeadline {
+		return top + ": " + md(cause) + "\n"
+	}
+	return top + "\n\n**Why:** " + md(cause) + "\n"
 }
 
 // room is what is left of a budget.
@@ -108,7 +120,7 @@ func (r *Report) sections() []section {
 		{"what to do", 0, "\n**What to do**\n\n" + bullets(r.advice())},
 		{"more rules", 5, folded(several(len(hidden), "more rule"), moreRules(hidden))},
 		{"margins", 4, r.marginSection()},
-		{"how it was judged", 3, folded("How it was judged", judgedTable(r.Rules))},
+		{"how it was judged", 3, folded("How it was judged", r.judgedTable())},
 		{"slices", 4, r.sliceSection()},
 		{"data checks", 3, r.checkSection()},
 		{"waivers", 1, waiverSection(r.Waivers)},
@@ -119,6 +131,9 @@ func (r *Report) sections() []section {
 
 func (r *Report) comparedLine() string {
 	line := "Change " + md(r.headText()) + " against baseline " + md(r.baseText())
+	if r.Head.Commit != "" && r.Base.Commit != "" && !r.FirstRun {
+		line = "Change " + code(short(r.Head.Commit)) + " against baseline " + code(short(r.Base.Commit)) + md(r.baseAge())
+	}
 	if n := r.Data.Evaluation.Rows; n > 0 {
 		line += fmt.Sprintf(", on the same %s", several(n, "evaluation row"))
 	}
@@ -129,9 +144,9 @@ func (r *Report) comparedLine() string {
 func (r *Report) alerts() string {
 	var lines []string
 	if r.unapproved() && !r.FirstRun {
-		lines = append(lines, "This change alters the law that judges it. It was judged by the old one:")
+		lines = append(lines, "This change alters the law that judges it. It was judged by the old one:", "")
 	} else if len(r.Policy.Changed) > 0 {
-		lines = append(lines, "This change alters the law, which "+md(clean(strings.Join(r.Policy.ApprovedBy, ", ")))+" approved:")
+		lines = append(lines, "This change alters the law, which "+md(clean(strings.Join(r.Policy.ApprovedBy, ", ")))+" approved:", "")
 	}
 	for _, c := range firstItems(r.Policy.Changed) {
 		lines = append(lines, "- "+md(cleanTo(c, 300)))
@@ -175,16 +190,12 @@ func ruleTable(rules []Rule) string {
 	b.WriteString("\n" + row("", "Metric", "Baseline", "Candidate", "Difference", rules[0].level()+" interval", "Margin", "Verdict"))
 	b.WriteString("|:-:|:--|--:|--:|--:|:-:|--:|:--|\n")
 	for _, r := range rules {
-		change := md(r.delta())
-		if rel := r.relative(); rel != "" {
-			change += " (" + md(rel) + ")"
-		}
 		verdict := "**" + r.standing() + "**"
 		if r.tone() == "plain" {
 			verdict = r.standing()
 		}
 		b.WriteString(row(emoji[r.tone()], md(r.name())+"<br><sub>"+r.betterWord()+"</sub>", r.value(r.Baseline),
-			"**"+r.value(r.Candidate)+"**", change, md(r.interval()), md(r.limit()), verdict))
+			"**"+r.value(r.Candidate)+"**", r.change(), r.interval(), r.limit(), verdict))
 	}
 	return b.String()
 }
@@ -208,10 +219,13 @@ func folded(title, body string) string {
 	return "\n<details><summary>" + title + "</summary>\n" + "\n" + strings.TrimLeft(body, "\n") + "\n</details>\n"
 }
 
-func judgedTable(rules []Rule) string {
-	rules = rules[:min(len(rules), openRules)]
+func (r *Report) judgedTable() string {
+	common := r.assumption()
 	var b strings.Builder
-	for _, r := range rules {
+	for _, r := range r.Rules[:min(len(r.Rules), openRules)] {
+		if common != "" {
+			r.Assumption = ""
+		}
 		if r.Method == "" && len(r.Flags) == 0 && r.Why == "" {
 			continue
 		}
@@ -219,7 +233,10 @@ func judgedTable(rules []Rule) string {
 			b.WriteString(row("Metric", "Method", "Rows", "Could have seen", "Rows to settle", "Adjusted p", "Notes"))
 			b.WriteString("|:--|:--|--:|--:|--:|--:|:--|\n")
 		}
-		b.WriteString(row(md(r.name()), orElse(md(clean(r.Method)), none), count(r.Rows), md(r.seen()), r.needed(), r.adjusted(), r.remarks()))
+		b.WriteString(row(md(r.name()), orElse(md(clean(r.Method)), none), count(r.Rows), r.seen(), r.needed(), r.adjusted(), r.remarks()))
+	}
+	if common != "" && b.Len() > 0 {
+		b.WriteString("\nAll of this assumes: " + md(clean(common)) + ".\n")
 	}
 	return b.String()
 }
@@ -255,7 +272,7 @@ func (r Rule) remarks() string {
 		parts = append(parts, md(cleanTo(r.Why, 200)))
 	}
 	if r.Assumption != "" {
-		parts = append(parts, "assumes "+md(clean(r.Assumption)))
+		parts = append(parts, "assumes: "+md(clean(r.Assumption)))
 	}
 	for _, f := range firstItems(r.Flags) {
 		parts = append(parts, md(clean(f)))

@@ -124,11 +124,7 @@ func (r *Report) sliceSection() string {
 		if i >= 3*openRules {
 			continue
 		}
-		change := md(s.rule.delta())
-		if rel := s.rule.relative(); rel != "" {
-			change += " (" + md(rel) + ")"
-		}
-		b.WriteString(row(md(s.slice), count(s.rows), md(s.rule.label()), s.rule.value(s.rule.Baseline), s.rule.value(s.rule.Candidate), change))
+		b.WriteString(row(md(s.slice), count(s.rows), md(s.rule.label()), s.rule.value(s.rule.Baseline), s.rule.value(s.rule.Candidate), s.rule.change()))
 	}
 	b.WriteString("\nPoint values, the largest loss first; only rules judge.\n")
 	return folded(fmt.Sprintf("Slices: %s of %s worse than the baseline's", count(worse), several(len(rows), "value")), b.String())
@@ -139,7 +135,7 @@ func (r *Report) exactly() string {
 	var b strings.Builder
 	b.WriteString(row("What", "Which") + "|:--|:--|\n")
 	for _, f := range r.facts() {
-		b.WriteString(row(f[0], md(f[1])))
+		b.WriteString(row(f[0], code(f[1])))
 	}
 	return b.String()
 }
@@ -148,11 +144,12 @@ func (r *Report) exactly() string {
 func (r *Report) facts() [][2]string {
 	back := ""
 	if r.Base.CommitsBack > 0 {
-		back = ", " + several(r.Base.CommitsBack, "commit") + " before the base revision"
+		back = several(r.Base.CommitsBack, "commit") + " before the base revision"
 	}
 	all := [][2]string{
 		{"change", r.Head.Commit},
-		{"baseline commit", orElse(r.Base.Commit, "none") + back},
+		{"baseline commit", orElse(r.Base.Commit, "none")},
+		{"baseline age", back},
 		{"baseline image", r.Base.Image},
 		{"baseline found", r.Base.How},
 		{"model", r.ModelFile.Digest},

@@ -191,6 +191,15 @@ func (r Rule) relative() string {
 	return share(*r.DeltaRelative)
 }
 
+// change writes the difference in both ways, for Markdown: a share below a hundredth of a percent holds a "<".
+func (r Rule) change() string {
+	text := r.delta()
+	if rel := r.relative(); rel != "" {
+		text += " (" + strings.ReplaceAll(rel, "<", "&lt;") + ")"
+	}
+	return text
+}
+
 // interval writes "+1.93 to +6.49"; an end that is unbounded is −∞ or +∞.
 func (r Rule) interval() string {
 	if r.Interval == nil {

@@ -18,7 +18,7 @@ type TextOptions struct {
 
 const (
 	defaultWidth = 100
-	// mostTextRules is how many rules a terminal shows; the saved report has them all.
+	// mostTextRules is how many rules, and items of any list, a terminal shows; the saved report has them all.
 	mostTextRules = 60
 )
 
@@ -27,8 +27,8 @@ var marks = map[string]string{"bad": "✗", "unsure": "?", "good": "✓", "plain
 
 var ansi = map[string]string{"bad": "31", "unsure": "33", "good": "32", "bold": "1", "dim": "2"}
 
-// text writes lines to a terminal; an error is kept by the writer until the end.
-type text struct {
+// terminal writes lines to a terminal; an error is kept by the writer until the end.
+type terminal struct {
 	*bufio.Writer
 	TextOptions
 }
@@ -38,7 +38,7 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	if o.Width <= 0 {
 		o.Width = defaultWidth
 	}
-	t := text{bufio.NewWriter(w), o}
+	t := terminal{bufio.NewWriter(w), o}
 	t.head(r)
 	t.rules(r)
 	t.list("What to do", r.advice())
@@ -47,13 +47,13 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	return t.Flush()
 }
 
-func (t text) line(format string, args ...any) {
+func (t terminal) line(format string, args ...any) {
 	_, _ = fmt.Fprintf(t, format, args...)
 	_ = t.WriteByte('\n')
 }
 
 // paint colours text where colours are wanted; tone is a key of ansi, and any other leaves the text alone.
-func (t text) paint(tone, s string) string {
+func (t terminal) paint(tone, s string) string {
 	if code := ansi[tone]; t.Color && code != "" && s != "" {
 		return "\x1b[" + code + "m" + s + "\x1b[0m"
 	}
@@ -71,7 +71,7 @@ func (r *Report) tone() string {
 	return "bad"
 }
 
-func (t text) head(r *Report) {
+func (t terminal) head(r *Report) {
 	title := clean(r.Model) + ": " + r.decisionWord()
 	t.line("%s", t.paint("bold", t.paint(r.tone(), title)))
 	t.wrap("", r.cause())
@@ -82,7 +82,7 @@ func (t text) head(r *Report) {
 		t.fact("image", cleanTo(r.Base.Image, 200))
 	}
 	if n := r.Data.Evaluation.Rows; n > 0 {
-		t.fact("rows", fmt.Sprintf("%s of %s judge", count(n), count(max(n, r.Data.Rows))))
+		t.fact("judged on", fmt.Sprintf("%s of %s rows", count(n), count(max(n, r.Data.Rows))))
 	}
 	if took := r.took(); took != "" {
 		t.fact("took", took)
@@ -104,10 +104,10 @@ func (r *Report) took() string {
 	return strings.Join(parts, ", ")
 }
 
-func (t text) fact(name, value string) { t.wrap(fmt.Sprintf("  %-9s ", name), value) }
+func (t terminal) fact(name, value string) { t.wrap(fmt.Sprintf("  %-9s ", name), value) }
 
 // wrap breaks a sentence at the width, and indents what follows like the first line.
-func (t text) wrap(before, sentence string) {
+func (t terminal) wrap(before, sentence string) {
 	indent := strings.Repeat(" ", uniseg.StringWidth(before))
 	line, used := before, uniseg.StringWidth(before)
 	for i, word := range strings.Fields(sentence) {
@@ -123,36 +123,42 @@ func (t text) wrap(before, sentence string) {
 	t.line("%s", line)
 }
 
-func (t text) list(title string, items []string) {
+func (t terminal) list(title string, items []string) {
 	if len(items) == 0 {
 		return
 	}
 	t.line("")
 	t.line("%s", t.paint("bold", title))
-	for _, item := range items {
+	for i, item := range items {
+		if i == mostTextRules {
+			t.line("  … and %s more", count(len(items)-i))
+			break
+		}
 		t.wrap("  - ", item)
 	}
 }
 
-// columns of the table; right says that numbers stand at the right.
+// columns of the table; right says that numbers stand at the right. Columns with a rank are left out of a table that is
+// too wide, the lowest rank first: what they say is said elsewhere as well.
 var columns = []struct {
 	title string
 	right bool
 	cell  func(r Rule) string
+	rank  int
 }{
-	{"metric", false, Rule.label},
-	{"slice", false, func(r Rule) string { return clean(r.Slice) }},
-	{"better", false, func(r Rule) string { return r.Direction }},
-	{"baseline", true, func(r Rule) string { return r.value(r.Baseline) }},
-	{"candidate", true, func(r Rule) string { return r.value(r.Candidate) }},
-	{"difference", true, Rule.delta},
-	{"relative", true, Rule.relative},
-	{"interval", true, Rule.interval},
-	{"margin", true, Rule.limit},
-	{"verdict", false, Rule.standing},
+	{"metric", false, Rule.label, 0},
+	{"slice", false, func(r Rule) string { return clean(r.Slice) }, 0},
+	{"better", false, func(r Rule) string { return r.Direction }, 2},
+	{"baseline", true, func(r Rule) string { return r.value(r.Baseline) }, 0},
+	{"candidate", true, func(r Rule) string { return r.value(r.Candidate) }, 0},
+	{"difference", true, Rule.delta, 0},
+	{"relative", true, Rule.relative, 1},
+	{"interval", true, Rule.interval, 0},
+	{"margin", true, Rule.limit, 0},
+	{"verdict", false, Rule.standing, 0},
 }
 
-func (t text) rules(r *Report) {
+func (t terminal) rules(r *Report) {
 	if len(r.Rules) == 0 {
 		return
 	}
@@ -177,23 +183,38 @@ func (t text) rules(r *Report) {
 			filled[i] = filled[i] || cells[k+1][i] != "" && cells[k+1][i] != none
 		}
 	}
-	total := 2
-	for i := range columns {
-		if filled[i] {
-			total += width[i] + 2
-		}
-	}
-	if total > t.Width+2 {
-		t.stacked(shown)
-	} else {
+	if t.squeeze(width, filled) {
 		t.table(shown, cells, width, filled)
+	} else {
+		t.stacked(shown)
 	}
 	if n := len(r.Rules) - len(shown); n > 0 {
 		t.line("  … and %s more; the saved report has them all", several(n, "rule"))
 	}
 }
 
-func (t text) table(shown []Rule, cells [][]string, width []int, filled []bool) {
+// squeeze leaves out columns until the table fits, and says whether it does.
+func (t terminal) squeeze(width []int, filled []bool) bool {
+	for rank := 1; ; rank++ {
+		total := 0 // the mark before the table takes what the gap after the last column does not
+		for i := range columns {
+			if filled[i] {
+				total += width[i] + 2
+			}
+		}
+		if total <= t.Width {
+			return true
+		}
+		if rank > 2 {
+			return false
+		}
+		for i, c := range columns {
+			filled[i] = filled[i] && c.rank != rank
+		}
+	}
+}
+
+func (t terminal) table(shown []Rule, cells [][]string, width []int, filled []bool) {
 	for k, row := range cells {
 		line, tone := "  ", "dim"
 		if k > 0 {
@@ -220,7 +241,7 @@ func (t text) table(shown []Rule, cells [][]string, width []int, filled []bool) 
 }
 
 // stacked is the table for a narrow terminal: a paragraph per rule.
-func (t text) stacked(shown []Rule) {
+func (t terminal) stacked(shown []Rule) {
 	for _, r := range shown {
 		tone := r.tone()
 		t.line("%s %s  %s", t.paint(tone, marks[tone]), r.name(), t.paint(tone, r.standing()))
@@ -235,14 +256,34 @@ func (t text) stacked(shown []Rule) {
 }
 
 // judged says how each rule was judged and how small a difference its rows could have shown.
-func (t text) judged(r *Report) {
+func (t terminal) judged(r *Report) {
 	var items []string
+	common := r.assumption()
 	for _, rule := range r.Rules[:min(len(r.Rules), mostTextRules)] {
+		if common != "" {
+			rule.Assumption = ""
+		}
 		if how := rule.how(); how != "" {
-			items = append(items, rule.name()+": "+how)
+			items = append(items, rule.name()+" ("+rule.betterWord()+"): "+how)
 		}
 	}
+	if common != "" {
+		items = append(items, "all of this assumes: "+clean(common))
+	}
 	t.list("How it was judged", items)
+}
+
+// assumption is what all rules take for granted, or empty where they differ.
+func (r *Report) assumption() string {
+	if len(r.Rules) == 0 {
+		return ""
+	}
+	for _, rule := range r.Rules {
+		if rule.Assumption != r.Rules[0].Assumption {
+			return ""
+		}
+	}
+	return r.Rules[0].Assumption
 }
 
 // how says by which method and on how many rows, what that assumes, and what it could have seen.
@@ -271,7 +312,7 @@ func (r Rule) how() string {
 }
 
 // notes are what else a reader must know: what changed in the law, data checks, waivers, warnings.
-func (t text) notes(r *Report) {
+func (t terminal) notes(r *Report) {
 	t.list("Changed in the law (judged by the old one)", cleaned(r.Policy.Changed))
 	var checks []string
 	for _, c := range r.Checks {

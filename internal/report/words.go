@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -66,7 +65,7 @@ func (r Rule) label() string {
 	case r.Params.Quantile != 0:
 		return fmt.Sprintf("%s(%s)", clean(r.Metric), configured(r.Params.Quantile))
 	}
-	return clean(r.Metric)
+	return orElse(clean(r.Metric), "(no name)")
 }
 
 // betterWord says which way is better.
@@ -79,8 +78,10 @@ func (r Rule) standing() string {
 		return string(r.Verdict) + ", waived"
 	case r.missed() != "" && r.Verdict != "invalid":
 		return r.missed()
-	case r.Verdict == "unchanged" && slices.Contains([]string{"identical"}, r.Method):
+	case r.Verdict == "unchanged" && r.Method == "identical":
 		return "unchanged (identical)"
+	case r.Verdict == "unchanged" && r.Baseline == nil:
+		return "holds"
 	}
 	return string(r.Verdict)
 }
@@ -103,10 +104,12 @@ func (r Rule) tone() string {
 	switch {
 	case r.Waived:
 		return "unsure"
-	case r.Blocks, r.Verdict == "invalid", r.Verdict == "regressed", r.missed() != "":
+	case r.Verdict == "invalid", r.Verdict == "regressed", r.missed() != "":
 		return "bad"
 	case r.Verdict == "inconclusive":
 		return "unsure"
+	case r.Blocks:
+		return "bad"
 	case r.Verdict == "improved":
 		return "good"
 	}
@@ -316,13 +319,14 @@ func (r *Report) advice() []string {
 }
 
 func (r *Report) calmAdvice() []string {
-	for _, rule := range r.Rules {
-		if rule.Verdict == "inconclusive" {
-			return []string{rule.name() + ": " + rule.next()}
-		}
-	}
 	switch r.Decision {
 	case "passed":
+		for _, rule := range r.Rules {
+			if rule.Verdict == "inconclusive" && rule.RowsNeeded > rule.Rows {
+				return []string{fmt.Sprintf("nothing to do now; %s would settle %s (there are %s)",
+					several(rule.RowsNeeded, "evaluation row"), rule.name(), count(rule.Rows))}
+			}
+		}
 		if r.FirstRun {
 			return []string{"merge: from then on, changes are compared with this model"}
 		}
@@ -344,7 +348,7 @@ func short(id string) string {
 	return id
 }
 
-// versus says what was compared with what: the head, the baseline exactly, and how old that is.
+// headText is the change that was weighed.
 func (r *Report) headText() string {
 	switch {
 	case r.Head.Commit == "" && r.Head.Dirty:
@@ -357,6 +361,7 @@ func (r *Report) headText() string {
 	return short(r.Head.Commit)
 }
 
+// baseText is the baseline, and how old it is.
 func (r *Report) baseText() string {
 	switch {
 	case r.FirstRun:
@@ -364,7 +369,12 @@ func (r *Report) baseText() string {
 	case r.Base.Commit == "":
 		return "none was found"
 	}
-	text := short(r.Base.Commit)
+	return short(r.Base.Commit) + r.baseAge()
+}
+
+// baseAge says how old the baseline is and where it came from.
+func (r *Report) baseAge() string {
+	text := ""
 	if r.Base.CommitsBack > 0 {
 		text += ", " + several(r.Base.CommitsBack, "commit") + " before the base revision"
 	}
