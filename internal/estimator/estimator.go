@@ -93,6 +93,9 @@ func Fit(ctx context.Context, s Spec, train *dataset.Table) (*model.Model, error
 	if err != nil {
 		return nil, fmt.Errorf("fit %s: %w", s.Name, err)
 	}
+	if err := ctx.Err(); err != nil {
+		return nil, fmt.Errorf("fit %s: %w", s.Name, err)
+	}
 	m, err := e.fit(ctx, p)
 	if err != nil {
 		return nil, fmt.Errorf("fit %s: %w", s.Name, err)

@@ -198,7 +198,7 @@ func (l *likelihood) restore(weights []float64) []float64 {
 
 // Both iterations end one step after the gradient of a row is that small: as they converge quadratically, that last
 // step leaves nothing but rounding.
-const smallGradient = 1e-8
+const smallGradient = 1e-10
 
 // largestGradient is the largest component of the gradient, divided by the sum of the weights.
 func (l *likelihood) largestGradient(g []float64) float64 {

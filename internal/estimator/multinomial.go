@@ -12,12 +12,10 @@ type state struct {
 	loss          float64
 	gradient      []float64
 	probabilities []float64 // rows × classes
-	diagonal      []float64 // of the Hessian
 }
 
-// truncatedNewton minimises the likelihood of several classes. Each Newton step is solved by conjugate gradients,
-// preconditioned by the Hessian's diagonal, which never need the Hessian itself (Nocedal and Wright, Numerical
-// Optimization, 2006, algorithm 7.1).
+// truncatedNewton minimises the likelihood of several classes. Each Newton step is solved by preconditioned conjugate
+// gradients, which never need the whole Hessian (Nocedal and Wright, Numerical Optimization, 2006, algorithm 7.1).
 func (l *likelihood) truncatedNewton(ctx context.Context, limit int) (outcome, error) {
 	weights := make([]float64, l.classes*(l.columns+1))
 	end := outcome{weights: weights}
@@ -82,30 +80,23 @@ func (l *likelihood) centred(weights []float64) []float64 {
 func (l *likelihood) multinomial(ctx context.Context, weights []float64) (*state, error) {
 	p, q, k := l.columns, l.columns+1, l.classes
 	at := &state{probabilities: make([]float64, l.rows*k)}
-	parts := newPartials(l.rows, 2*k*q+1)
+	parts := newPartials(l.rows, k*q+1)
 	err := chunks(ctx, l.rows, l.workers, func(c, lo, hi int) {
-		g, d := parts[c][:k*q], parts[c][k*q:2*k*q]
-		squares := make([]float64, p)
+		g := parts[c]
 		for i := lo; i < hi; i++ {
 			x, w, pr := l.x[i*p:(i+1)*p], l.weight(i), at.probabilities[i*k:(i+1)*k]
-			for j, v := range x {
-				squares[j] = float64(v * v)
-			}
 			for c := range pr {
 				pr[c] = weights[c*q] + dot(x, weights[c*q+1:(c+1)*q])
 			}
-			parts[c][2*k*q] += float64(w * logLoss(pr, l.labels[i]))
+			g[k*q] += float64(w * logLoss(pr, l.labels[i]))
 			model.Softmax(pr)
 			for c, v := range pr {
-				h := float64(w * float64(v*(1-v)))
 				if int(l.labels[i]) == c {
 					v -= 1
 				}
 				r := float64(w * v)
 				g[c*q] += r
 				axpy(g[c*q+1:(c+1)*q], r, x)
-				d[c*q] += h
-				axpy(d[c*q+1:(c+1)*q], h, squares)
 			}
 		}
 	})
@@ -113,12 +104,9 @@ func (l *likelihood) multinomial(ctx context.Context, weights []float64) (*state
 		return nil, err
 	}
 	sums := parts.total()
-	at.gradient, at.diagonal, at.loss = sums[:k*q], sums[k*q:2*k*q], sums[2*k*q]
+	at.gradient, at.loss = sums[:k*q], sums[k*q]
 	for c := range k {
 		at.loss += l.penalise(weights[c*q:(c+1)*q], at.gradient[c*q:(c+1)*q])
-		for j, lambda := range l.penalty {
-			at.diagonal[c*q+1+j] += lambda
-		}
 	}
 	return at, nil
 }
@@ -170,20 +158,14 @@ func (l *likelihood) times(ctx context.Context, at *state, v []float64) ([]float
 // conjugate solves Hessian × step = -gradient until the residual is that share of what it was. A coordinate that the
 // likelihood does not depend on stays where it is.
 func (l *likelihood) conjugate(ctx context.Context, at *state, tolerance float64) ([]float64, error) {
+	precondition, err := l.preconditioner(ctx, at)
+	if err != nil {
+		return nil, err
+	}
 	n := len(at.gradient)
-	step, residual, scaled := make([]float64, n), make([]float64, n), make([]float64, n)
-	precondition := func() {
-		for i, d := range at.diagonal {
-			scaled[i] = 0
-			if d > 0 {
-				scaled[i] = residual[i] / d
-			}
-		}
-	}
-	for i, g := range at.gradient {
-		residual[i] = -g
-	}
-	precondition()
+	step, residual := make([]float64, n), make([]float64, n)
+	axpy(residual, -1, at.gradient)
+	scaled := precondition(residual)
 	direction := append([]float64(nil), scaled...)
 	rho := dot(residual, scaled)
 	end := float64(tolerance * float64(tolerance*rho))
@@ -201,7 +183,7 @@ func (l *likelihood) conjugate(ctx context.Context, at *state, tolerance float64
 		}
 		axpy(step, rho/curve, direction)
 		axpy(residual, -rho/curve, h)
-		precondition()
+		scaled = precondition(residual)
 		before := rho
 		rho = dot(residual, scaled)
 		for i := range direction {
@@ -209,4 +191,85 @@ func (l *likelihood) conjugate(ctx context.Context, at *state, tolerance float64
 		}
 	}
 	return step, nil
+}
+
+// maxBlocks bounds the numbers of all classes' blocks, of which each chunk of rows keeps its own.
+const maxBlocks = 100_000
+
+// preconditioner solves with the Hessian's blocks on the diagonal, one for each class, or where these are too large
+// with its diagonal.
+func (l *likelihood) preconditioner(ctx context.Context, at *state) (func([]float64) []float64, error) {
+	p, q, k := l.columns, l.columns+1, l.classes
+	width := q
+	if k*q*q > maxBlocks {
+		width = 1
+	}
+	parts := newPartials(l.rows, k*q*width)
+	err := chunks(ctx, l.rows, l.workers, func(c, lo, hi int) {
+		var sums []*gramSums
+		for class := range k {
+			sums = append(sums, newGramSums(q, parts[c][class*q*width:(class+1)*q*width]))
+		}
+		for i := lo; i < hi; i++ {
+			x, w := l.x[i*p:(i+1)*p], l.weight(i)
+			for class, v := range at.probabilities[i*k : (i+1)*k] {
+				h := float64(w * float64(v*(1-v)))
+				if width == 1 {
+					addSquares(parts[c][class*q:(class+1)*q], x, h)
+					continue
+				}
+				row := sums[class].next()
+				row[0] = 1
+				copy(row[1:], x)
+				sums[class].done(h)
+			}
+		}
+		for _, s := range sums {
+			if width > 1 {
+				s.flush()
+			}
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	return l.invert(parts.total(), width), nil
+}
+
+// addSquares adds h times the squares of a row of the design.
+func addSquares(sums, x []float64, h float64) {
+	sums[0] += h
+	for j, v := range x {
+		sums[1+j] += float64(h * float64(v*v))
+	}
+}
+
+// invert turns blocks of that width into the preconditioner.
+func (l *likelihood) invert(blocks []float64, width int) func([]float64) []float64 {
+	q := l.columns + 1
+	var factors []*cholesky
+	for class := range l.classes {
+		for j, lambda := range l.penalty {
+			blocks[(class*q+1+j)*width+(1+j)%width] += lambda
+		}
+		if width > 1 {
+			factors = append(factors, newCholesky(q, blocks[class*q*q:(class+1)*q*q], 1e-12))
+		}
+	}
+	return func(v []float64) []float64 {
+		out := append([]float64(nil), v...)
+		for class, f := range factors {
+			f.solve(out[class*q : (class+1)*q])
+		}
+		if width == 1 {
+			for i, d := range blocks {
+				if d > 0 {
+					out[i] /= d
+				} else {
+					out[i] = 0
+				}
+			}
+		}
+		return out
+	}
 }
