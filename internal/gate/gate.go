@@ -1,0 +1,198 @@
+// Package gate compares candidate and baseline, rule by rule, and decides.
+package gate
+
+import (
+	"time"
+
+	"github.com/weighlock/weighlock/internal/evaluation"
+	"github.com/weighlock/weighlock/internal/metric"
+)
+
+// Mode says how sure the gate has to be.
+type Mode string
+
+// The modes of weighlock.yaml (statistics.md 2.1).
+const (
+	// Lenient blocks what is proved to be worse than the margin.
+	Lenient Mode = "lenient"
+	// Balanced blocks what is proved to be worse, and looks worse than the margin. It is the default.
+	Balanced Mode = "balanced"
+	// Strict blocks what is not proved to lie within the margin.
+	Strict Mode = "strict"
+)
+
+// Modes lists the modes in the order in which messages name them.
+func Modes() []Mode { return []Mode{Lenient, Balanced, Strict} }
+
+// What a policy does without enough evidence.
+const (
+	InconclusivePass  = "pass"
+	InconclusiveWarn  = "warn"
+	InconclusiveBlock = "block"
+)
+
+// Margin is how much worse is tolerated.
+type Margin struct {
+	// Value is in the metric's own units, or with Relative a share of the baseline: 2 % is 0.02.
+	Value    float64
+	Relative bool
+}
+
+// Rule is one line of the policy: at least one of Margin, Min and Max is set.
+type Rule struct {
+	Metric   string
+	Params   metric.Params
+	Margin   *Margin
+	Min, Max *float64
+}
+
+// SliceRule is a rule for each metric of Metrics on each level of the column By.
+type SliceRule struct {
+	By       string
+	Metrics  []string
+	Margin   *Margin
+	Min, Max *float64
+	// MinRows is how many rows a level needs to be judged, 30 where zero.
+	MinRows int
+}
+
+// WaiverPolicy says who may let a broken rule through.
+type WaiverPolicy struct {
+	// Allow lists permissions on the repository, such as "admin" and "maintain", and names of users with an "@" before
+	// them. An empty list allows nobody.
+	Allow []string
+	// Author says that the author of the change may waive, too, where Allow names them.
+	Author bool
+	// Days is how long a waiver holds, 7 where zero.
+	Days int
+}
+
+// Policy is the law that a change is judged by. The zero values of Mode, Confidence and Inconclusive mean Balanced, 0.95
+// and InconclusiveWarn.
+type Policy struct {
+	Mode Mode
+	// Confidence is the level of every two-sided interval.
+	Confidence   float64
+	Rules        []Rule
+	Slices       []SliceRule
+	Inconclusive string
+	Owners       []string
+	Waivers      WaiverPolicy
+}
+
+// Verdict is what became of one rule.
+type Verdict string
+
+// The verdicts of design section 3.
+const (
+	Improved     Verdict = "improved"
+	Unchanged    Verdict = "unchanged"
+	Regressed    Verdict = "regressed"
+	Inconclusive Verdict = "inconclusive"
+	// Unjudgeable is the verdict "invalid"; gate.Invalid is the decision of that name.
+	Unjudgeable Verdict = "invalid"
+)
+
+// Input is what the gate decides from.
+type Input struct {
+	Policy    Policy
+	Rows      evaluation.Rows
+	Candidate metric.Predictions
+	// Baseline is nil on a first run: floors and ceilings judge, margins cannot.
+	Baseline *metric.Predictions
+	// Seed comes from the digests of what is compared, so that running a job again cannot roll the dice again.
+	Seed uint64
+}
+
+// Interval is a two-sided confidence interval of a difference. Both ends are finite.
+type Interval struct{ Low, High, Level float64 }
+
+// RuleResult is what became of one rule. Differences are candidate minus baseline in the metric's own units; Direction
+// says which way is better. A number that does not exist is nil; none is NaN or infinite.
+type RuleResult struct {
+	Metric string
+	Params metric.Params
+	// Slice is "column=level", or empty for all rows.
+	Slice     string
+	Direction metric.Direction
+
+	Baseline, Candidate *float64
+	Delta               *float64
+	// DeltaRelative is Delta as a share of the baseline's absolute value.
+	DeltaRelative *float64
+	// Interval is that of Delta.
+	Interval *Interval
+	Margin   *Margin
+	Min, Max *float64
+
+	Verdict Verdict
+	// Blocks says that this rule stands in the way of the change, unless Waived.
+	Blocks bool
+	// Waived is who let this rule's result through, or nil.
+	Waived *Waiver
+	// Why is the verdict in one plain sentence.
+	Why string
+
+	// PAdjusted is the one-sided p-value of "not worse", adjusted for the other rules of the family.
+	PAdjusted *float64
+	// Detectable is the smallest true difference that these rows would have shown with a power of 80 %.
+	Detectable *float64
+	// Rows is how many rows were compared; RowsNeeded is how many would settle the rule with a power of 80 %, or 0 where
+	// no number would or the spread is unknown.
+	Rows, RowsNeeded   int
+	Method, Assumption string
+	// Flags are those of stats.Result and metric.Outcome, and the Flag constants of this package.
+	Flags []string
+}
+
+// The flags that this package adds to a RuleResult.
+const (
+	FlagBelowFloor       = "below the floor"
+	FlagAboveCeiling     = "above the ceiling"
+	FlagMaterial         = "better by more than the margin"
+	FlagWithinTolerance  = "worse within the margin"
+	FlagBeyondTolerance  = "proved beyond the margin"
+	FlagSizeUncertain    = "real drop, size uncertain"
+	FlagLeaningWorse     = "leaning worse"
+	FlagLeaningBetter    = "leaning better"
+	FlagTooSmall         = "too small"
+	FlagUndefined        = "undefined"
+	FlagNoBaseline       = "no baseline"
+	FlagMissingSlice     = "missing slice"
+	FlagIdentical        = "identical"
+	FlagSmallDenominator = "few positives"
+)
+
+// Result is what the gate decided.
+type Result struct {
+	Decision Decision
+	// Reasons say in sentences why the decision is what it is, the weightiest first.
+	Reasons []string
+	// Rules are the rules with what became of them, the worst first.
+	Rules    []RuleResult
+	Warnings []string
+}
+
+// Waiver is somebody's wish to let the result of one rule through, for one head and for a while.
+type Waiver struct {
+	Metric string
+	// Slice is that of the RuleResult, empty for all rows.
+	Slice string
+	// By is the name of the user, without "@"; Permission is what the code host says they may do in the repository.
+	By, Permission string
+	Reason         string
+	// Commit is the head that the waiver was given for.
+	Commit string
+	// Value is the candidate's value that was accepted; nil where there was none.
+	Value *float64
+	// Given is when; it holds until then plus the policy's days.
+	Given time.Time
+}
+
+// Change is what waivers are held against.
+type Change struct {
+	// Head is the commit that was judged, Author the user who wrote it, Now the time of the decision.
+	Head, Author string
+	Now          time.Time
+	Policy       WaiverPolicy
+}
