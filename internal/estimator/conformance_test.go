@@ -148,7 +148,7 @@ func filesOf(t testing.TB, m *model.Model) map[string][]byte {
 }
 
 func TestSameBytesForAnyWorkers(t *testing.T) {
-	table := mixed(t, 2600)
+	table := mixed(t, 2100) // three chunks
 	everyFit(t, func(t *testing.T, s Spec) {
 		want := filesOf(t, mustFit(t, s, table))
 		for _, s.Workers = range []int{1, 2, 7} {

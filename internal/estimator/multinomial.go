@@ -42,7 +42,7 @@ func (l *likelihood) truncatedNewton(ctx context.Context, limit int) (outcome, e
 			if e != nil {
 				return end, e
 			}
-			if next.loss <= at.loss+float64(1e-4*float64(t*slope))+1e-15*math.Abs(at.loss) {
+			if l.better(stride{at.loss, next.loss, t * slope, end.gradient, next.gradient}) {
 				weights, at, moved = trial, next, true
 				break
 			}
@@ -257,7 +257,8 @@ func (l *likelihood) invert(blocks []float64, width int) func([]float64) []float
 		}
 	}
 	return func(v []float64) []float64 {
-		out := append([]float64(nil), v...)
+		// What the likelihood cannot see is taken out on both sides, or rounding would grow in that direction.
+		out := l.centred(append([]float64(nil), v...))
 		for class, f := range factors {
 			f.solve(out[class*q : (class+1)*q])
 		}
@@ -270,6 +271,6 @@ func (l *likelihood) invert(blocks []float64, width int) func([]float64) []float
 				}
 			}
 		}
-		return out
+		return l.centred(out)
 	}
 }

@@ -38,7 +38,7 @@ func (l *likelihood) newton(ctx context.Context, limit int) (outcome, error) {
 			if value, gradient, hessian, err = l.binary(ctx, trial, parts); err != nil {
 				return end, err
 			}
-			if value <= loss+float64(1e-4*float64(t*slope))+1e-15*math.Abs(loss) {
+			if l.better(stride{loss, value, t * slope, end.gradient, gradient}) {
 				weights, loss, moved = trial, value, true
 				break
 			}
@@ -50,6 +50,23 @@ func (l *likelihood) newton(ctx context.Context, limit int) (outcome, error) {
 	}
 	end.weights = weights
 	return end, err
+}
+
+// stride is a step from one point to the next: both losses, the change of the first that its slope promises, the
+// largest gradient before and the gradient after.
+type stride struct {
+	before, after, promised float64
+	largest                 float64
+	gradient                []float64
+}
+
+// better accepts a step that lowers the loss by a share of what the slope promises (Armijo). Close to the optimum, where
+// rounding hides any change of the loss, it is the gradient that has to shrink.
+func (l *likelihood) better(s stride) bool {
+	if math.Abs(s.promised) <= 1e-9*math.Abs(s.before) {
+		return l.largestGradient(s.gradient) < s.largest
+	}
+	return s.after <= s.before+float64(1e-4*s.promised)
 }
 
 func plus(a []float64, m float64, b []float64) []float64 {
