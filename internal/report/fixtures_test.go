@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/weighlock/weighlock/internal/dataset"
 	"github.com/weighlock/weighlock/internal/evaluation"
@@ -198,8 +199,11 @@ func fixtures() map[string]*Report {
 	law.Policy.Changed = []string{"rules: rmse margin 2% became 40%", "evaluation set: 3 labels, such as 17"}
 	waived := blockedInputs()
 	waived.Result.Decision = "passed"
-	for _, m := range []string{"rmse", "r2"} {
-		waived.Waivers = append(waived.Waivers, Waiver{Metric: m, By: "dr-who", Reason: "the new assay is not comparable", Commit: waived.Head.Commit, Value: ptr(58.3), Until: "2026-12-31"})
+	for i := range 2 {
+		waived.Result.Rules[i].Waived = &gate.Waiver{
+			By: "dr-who", Permission: "maintain", Reason: "the new assay is not comparable", Commit: waived.Head.Commit,
+			Value: waived.Result.Rules[i].Candidate, Given: time.Date(2026, 11, 24, 14, 2, 0, 0, time.UTC),
+		}
 	}
 	return map[string]*Report{
 		"passed": New(binaryInputs()), "blocked": New(blockedInputs()), "undecided": New(undecidedInputs()), "invalid": New(invalidInputs()),

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"flag"
 	"fmt"
+	"html"
 	"regexp"
 	"strconv"
 	"strings"
@@ -62,7 +63,7 @@ func hostileReport(t *rapid.T) *Report {
 	in.Policy.Changed = []string{hostile(t, "changed")}
 	in.Candidate.Evaluation.Slices[0].Level = hostile(t, "level")
 	in.Baseline.Evaluation.Slices[0].Level = in.Candidate.Evaluation.Slices[0].Level
-	in.Waivers = []Waiver{{Metric: "r2", By: hostile(t, "by"), Reason: hostile(t, "reason"), Commit: in.Head.Commit}}
+	in.Result.Rules[1].Waived = &gate.Waiver{By: hostile(t, "by"), Reason: hostile(t, "reason"), Permission: "admin", Commit: in.Head.Commit}
 	in.Warnings = []string{hostile(t, "warning")}
 	if rapid.Bool().Draw(t, "failed") {
 		in.Result, in.FailedAs, in.Failure = nil, gate.Invalid, &Failure{hostile(t, "failure"), hostile(t, "hint")}
@@ -178,10 +179,10 @@ func resolve(raw []byte) []byte {
 	return []byte(strings.NewReplacer("&lt;", "<", "&gt;", ">", "&#36;", "$", "&amp;", "&").Replace(string(raw)))
 }
 
-// many makes rapid try so many reports, of 12 foreign strings and more each; a tenth of it where that would be slow.
+// many makes rapid try so many reports, of 12 foreign strings and more each; a tenth under -short or -race.
 func many(t *testing.T, reports int) {
 	t.Helper()
-	if testing.Short() {
+	if testing.Short() || racing {
 		reports /= 10
 	}
 	checks := flag.Lookup("rapid.checks")
@@ -216,7 +217,36 @@ func TestForeignStringsStayText(t *testing.T) {
 			t.Fatal("the comment begins with a command")
 		}
 	})
-	t.Logf("%d hostile strings", tried)
+	t.Logf("%d hostile strings in reports of %d structures", tried, len(shapes))
+}
+
+// TestShownAsWritten makes sure that a reader sees what was written, and not what an entity or an escape means.
+func TestShownAsWritten(t *testing.T) {
+	for _, s := range []string{"&lt;b&gt;", "&amp;", "a & b", "<b>", "\\*", "a|b", "_x_", "1. x", "- x", "$5", "C:\\x", "`code`", "[x](y)", "~~x~~", `\*x\*`, `a\|b`, "||"} {
+		var out bytes.Buffer
+		if err := goldmark.New(goldmark.WithExtensions(extension.GFM)).Convert([]byte("- "+md(s)), &out); err != nil {
+			t.Fatal(err)
+		}
+		got := strings.TrimSpace(strings.NewReplacer("<ul>", "", "</ul>", "", "<li>", "", "</li>", "", gap, "").Replace(out.String()))
+		if got = html.UnescapeString(got); got != s {
+			t.Errorf("%q is shown as %q", s, got)
+		}
+		// Cells that are too many vanish without a trace, so the last one must still be the last one.
+		out.Reset()
+		if err := goldmark.New(goldmark.WithExtensions(extension.GFM)).Convert([]byte("|a|b|\n|--|--|\n| "+md(s)+" | last |\n"), &out); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(out.String(), "<td>last</td>\n</tr>") {
+			t.Errorf("%q moves the cells of its row: %s", s, out.String())
+		}
+	}
+	// An empty list item below a line of text would make a heading of it.
+	for _, s := range []string{"", " ", "\n", "\u3164", "\u00A0"} {
+		found := shape(t, []byte("> text\n> - "+md(s)+"\n"))
+		if found["heading 2"] != 0 || found["ListItem"] != 1 {
+			t.Errorf("%q makes %v", s, found)
+		}
+	}
 }
 
 // TestEachBarb tries every piece alone, so that no luck is needed.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/weighlock/weighlock/internal/dataset"
 	"github.com/weighlock/weighlock/internal/evaluation"
@@ -31,7 +32,6 @@ type Inputs struct {
 	ModelFile ModelFile
 	Measured  Measured
 	Checks    []dataset.Check
-	Waivers   []Waiver
 	Warnings  []string
 	FirstRun  bool
 
@@ -45,15 +45,15 @@ type Inputs struct {
 	Candidate, Baseline *Contender
 }
 
-// New is the only way to a Report of a run. It never makes a decision milder than its inputs: a blocking data check or
-// an unapproved change of the law blocks what the gate would have let through, a run that judged nothing is invalid, and
-// a number that is not finite is left out.
+// New is the only way to a Report of a run. It never makes a decision milder than its inputs: a blocking data check, a
+// blocking rule that nobody waived for this head, or an unapproved change of the law blocks what the gate would have let
+// through, a run that judged nothing is invalid, and a number that is not finite is left out.
 func New(in Inputs) *Report {
 	r := &Report{
 		Version: Version, Tool: in.Tool, Model: in.Model, Task: in.Task, Created: in.Created, Head: in.Head, Base: in.Base,
 		Data: in.Data, Policy: in.Policy, ModelFile: in.ModelFile, Measured: in.Measured, Failure: in.Failure,
 		FirstRun: in.FirstRun, Reasons: []string{}, Rules: []Rule{}, Warnings: list(in.Warnings),
-		Checks: list(in.Checks), Waivers: list(in.Waivers),
+		Checks: list(in.Checks), Waivers: []Waiver{},
 	}
 	r.Policy.Changed = list(in.Policy.Changed)
 	r.decide(in)
@@ -83,15 +83,19 @@ func (r *Report) decide(in Inputs) {
 	if in.Result != nil {
 		r.Warnings = append(r.Warnings, in.Result.Warnings...)
 		for _, rule := range in.Result.Rules {
-			r.Rules = append(r.Rules, ruleOf(rule, in))
+			r.Rules = append(r.Rules, r.ruleOf(rule))
 		}
 	}
-	if r.Decision != gate.Passed && r.Decision != "undecided" {
+	if r.Decision != gate.Passed && r.Decision != gate.Undecided {
 		return
 	}
 	if len(r.Policy.Changed) > 0 && len(r.Policy.ApprovedBy) == 0 && !r.FirstRun {
 		r.Decision = gate.Blocked
 		r.Reasons = append(r.Reasons, "the change alters the law that judges it, and no owner has approved that")
+	}
+	if broken := r.broken(); len(broken) > 0 && r.Decision == gate.Passed {
+		r.Decision = gate.Blocked
+		r.Reasons = append(r.Reasons, broken[0].name()+" blocks and is not waived for this commit")
 	}
 	for _, c := range r.Checks {
 		if c.Severity == dataset.Block {
@@ -101,8 +105,9 @@ func (r *Report) decide(in Inputs) {
 	}
 }
 
-func ruleOf(g gate.RuleResult, in Inputs) Rule {
-	r := Rule{
+// ruleOf copies a rule's result, and lists its waiver if that holds for this head.
+func (r *Report) ruleOf(g gate.RuleResult) Rule {
+	rule := Rule{
 		Metric: g.Metric, Params: g.Params, Slice: g.Slice, Direction: g.Direction.String(), Verdict: g.Verdict,
 		Baseline: finite(g.Baseline), Candidate: finite(g.Candidate), Delta: finite(g.Delta),
 		DeltaRelative: finite(g.DeltaRelative), Min: finite(g.Min), Max: finite(g.Max), PAdjusted: finite(g.PAdjusted),
@@ -110,18 +115,24 @@ func ruleOf(g gate.RuleResult, in Inputs) Rule {
 		Blocks: g.Blocks, Why: g.Why, Assumption: g.Assumption,
 	}
 	if g.Interval != nil {
-		r.Interval = &Interval{Low: finite(&g.Interval.Low), High: finite(&g.Interval.High), Level: g.Interval.Level}
+		rule.Interval = &Interval{Low: finite(&g.Interval.Low), High: finite(&g.Interval.High), Level: g.Interval.Level}
 	}
 	if g.Margin != nil {
-		r.Margin = &Margin{g.Margin.Value, g.Margin.Relative}
+		rule.Margin = &Margin{g.Margin.Value, g.Margin.Relative}
 	}
-	for _, w := range in.Waivers {
-		// A waiver of another head is somebody's word about another model.
-		if w.Metric == r.Metric && w.Slice == r.Slice && w.Commit == in.Head.Commit && r.Verdict != "invalid" {
-			r.Waived = true
+	// A waiver of another head is somebody's word about another model, and nobody can vouch for what was not judged.
+	if w := g.Waived; w != nil && w.Commit == r.Head.Commit && rule.Verdict != gate.Unjudgeable {
+		rule.Waived = true
+		waiver := Waiver{
+			Metric: g.Metric, Slice: g.Slice, By: w.By, Permission: w.Permission, Reason: w.Reason, Commit: w.Commit,
+			Value: finite(w.Value),
 		}
+		if !w.Given.IsZero() {
+			waiver.Given = w.Given.UTC().Format(time.RFC3339)
+		}
+		r.Waivers = append(r.Waivers, waiver)
 	}
-	return r
+	return rule
 }
 
 // slicesOf lines up the slices of both models; those of one model alone are kept, with the other's values nil.

@@ -164,8 +164,10 @@ type Waiver struct {
 	Reason string   `json:"reason"`
 	Commit string   `json:"commit"`
 	Value  *float64 `json:"value"`
-	// Until is when it expires, RFC 3339 or a date, or empty.
-	Until string `json:"until,omitempty"`
+	// Permission is what the code host says that By may do in the repository.
+	Permission string `json:"permission,omitempty"`
+	// Given is when, RFC 3339 in UTC, or empty.
+	Given string `json:"given,omitempty"`
 }
 
 // Failure is why a run came to no comparison.

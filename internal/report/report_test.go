@@ -233,11 +233,12 @@ func TestNewNeverMilder(t *testing.T) {
 		}
 	}
 	in := blockedInputs()
-	in.Waivers = []Waiver{{Metric: "rmse", Commit: "another head"}}
+	in.Result.Decision = gate.Passed
+	in.Result.Rules[0].Waived = &gate.Waiver{Commit: "another head"}
 	in.Result.Rules[0].Interval = &gate.Interval{Low: math.Inf(-1), High: math.Inf(1), Level: 0.95}
 	in.Result.Rules[0].Detectable = ptr(math.Inf(1))
 	r := New(in)
-	if r.Rules[0].Waived {
+	if r.Rules[0].Waived || r.Decision != gate.Blocked || len(r.Waivers) != 0 {
 		t.Error("a waiver of another head holds")
 	}
 	if r.Rules[0].Interval.Low != nil || r.Rules[0].interval() != "−∞ to +∞" {

@@ -333,11 +333,14 @@ func (w Waiver) String() string {
 	if w.Slice != "" {
 		what += " on " + clean(w.Slice)
 	}
-	s := fmt.Sprintf("%s accepted by %s for %s: %s", what, clean(w.By), short(w.Commit), cleanTo(w.Reason, 200))
-	if w.Until != "" {
-		s += " (until " + clean(w.Until) + ")"
+	who := clean(w.By)
+	if w.Permission != "" {
+		who += " (" + clean(w.Permission) + ")"
 	}
-	return s
+	if w.Given != "" {
+		who += " on " + cleanTo(strings.ReplaceAll(w.Given, "T", " "), 20)
+	}
+	return fmt.Sprintf("%s accepted by %s for %s: %s", what, who, short(w.Commit), cleanTo(w.Reason, 200))
 }
 
 func cleaned(in []string) []string {
