@@ -78,14 +78,14 @@ func code(s string) string {
 // breaks says whether a gap must follow the i-th rune.
 func breaks(s []rune, i int) bool {
 	c, last := s[i], i+1 == len(s)
-	switch {
-	case c == '@', c == '#':
+	switch c {
+	case '@', '#':
 		return true
-	case c == ':':
+	case ':':
 		return !last && s[i+1] != ' ' // an address, an emoji
-	case c == '.':
+	case '.':
 		return i >= 3 && strings.EqualFold(string(s[i-3:i]), "www")
-	case c == '-':
+	case '-':
 		return i >= 2 && strings.EqualFold(string(s[i-2:i]), "gh") // GH-12 is a reference
 	}
 	return inCommit(s, i)

@@ -3,11 +3,12 @@ package report
 import (
 	"fmt"
 	"math"
+	"strings"
 )
 
 const (
 	plotWidth, plotHeight = 360.0, 290.0
-	plotLeft, plotRight   = 54.0, 348.0
+	plotLeft, plotRight   = 62.0, 348.0
 	plotTop, plotBottom   = 10.0, 244.0
 )
 
@@ -27,13 +28,13 @@ var (
 
 // frame draws axes with ticks and names.
 func frame(s *svg, x, y axis, across, up string) {
-	for _, v := range x.ticks(5) {
+	for _, v := range x.ticks() {
 		s.rule("grid", x.at(v), y.from, x.at(v), y.to)
-		s.word("label", "middle", x.at(v), y.from+16, tickText(v, x.ticks(5)))
+		s.word("label", "middle", x.at(v), y.from+16, tickText(v, x.ticks()))
 	}
-	for _, v := range y.ticks(5) {
+	for _, v := range y.ticks() {
 		s.rule("grid", x.from, y.at(v), x.to, y.at(v))
-		s.word("label", "end", x.from-8, y.at(v)+4, tickText(v, y.ticks(5)))
+		s.word("label", "end", x.from-8, y.at(v)+4, tickText(v, y.ticks()))
 	}
 	s.rule("frame", x.from, y.from, x.to, y.from)
 	s.rule("frame", x.from, y.from, x.from, y.to)
@@ -78,17 +79,18 @@ func known(of string) string {
 func unit(v float64) float64 { return min(1, max(0, v)) }
 
 func curveWords(style curveStyle, curves []Curve) string {
-	text := style.up + " against " + style.across
+	var text strings.Builder
+	text.WriteString(style.up + " against " + style.across)
 	for _, c := range curves {
-		text += "; " + known(c.Of) + ":"
+		text.WriteString("; " + known(c.Of) + ":")
 		for k := range 5 {
 			if len(c.X) > 0 {
 				i := k * (len(c.X) - 1) / 4
-				text += fmt.Sprintf(" (%.2f, %.2f)", c.X[i], c.Y[i])
+				_, _ = fmt.Fprintf(&text, " (%.2f, %.2f)", c.X[i], c.Y[i])
 			}
 		}
 	}
-	return text
+	return text.String()
 }
 
 // residualFigures draws one picture per model on the same axes; the area of a spot is its number of rows.

@@ -14,8 +14,6 @@ import (
 	"github.com/weighlock/weighlock/internal/metric"
 )
 
-func ptr(v float64) *float64 { return &v }
-
 // inputs are what every fixture shares.
 func inputs() Inputs {
 	return Inputs{
@@ -44,8 +42,8 @@ func compared(name string, d metric.Direction, values [2]float64, se float64) ga
 	relative := delta / math.Abs(values[0])
 	return gate.RuleResult{
 		Metric: name, Direction: d, Baseline: &values[0], Candidate: &values[1], Delta: &delta, DeltaRelative: &relative,
-		Interval: &gate.Interval{Low: delta - 1.978*se, High: delta + 1.978*se, Level: 0.95}, PAdjusted: ptr(0.5),
-		Detectable: ptr(2.8 * se), Rows: 133, Method: "paired t", Assumption: "rows are independent",
+		Interval: &gate.Interval{Low: delta - 1.978*se, High: delta + 1.978*se, Level: 0.95}, PAdjusted: new(0.5),
+		Detectable: new(2.8 * se), Rows: 133, Method: "paired t", Assumption: "rows are independent",
 	}
 }
 
@@ -63,14 +61,14 @@ func with(r gate.RuleResult, verdict string, blocks bool, why string) gate.RuleR
 func blockedInputs() Inputs {
 	in := inputs()
 	r2 := compared("r2", metric.HigherIsBetter, [2]float64{0.4812, 0.3977}, 0.018)
-	r2.Margin, r2.Min = &gate.Margin{Value: 0.01}, ptr(0.40)
+	r2.Margin, r2.Min = &gate.Margin{Value: 0.01}, new(0.40)
 	slice := compared("rmse", metric.LowerIsBetter, [2]float64{53.2, 56.9}, 1.9)
 	slice.Slice, slice.Margin, slice.Rows, slice.RowsNeeded = "sex=2", &gate.Margin{Value: 0.04, Relative: true}, 61, 410
 	slice.Flags = []string{"skewed"}
 	mae := compared("mae", metric.LowerIsBetter, [2]float64{43.21, 43.02}, 0.21)
 	mae.Margin = &gate.Margin{Value: 0.02, Relative: true}
 	worst := with(rmse(58.3131, 1.15), "regressed", true, "worse, and by more than the margin")
-	worst.PAdjusted = ptr(0.0004)
+	worst.PAdjusted = new(0.0004)
 	in.Result = &gate.Result{
 		Decision: "blocked", Reasons: []string{"rmse regressed beyond its margin", "r2 is below its floor"},
 		Rules: []gate.RuleResult{
@@ -131,7 +129,7 @@ func binaryInputs() Inputs {
 	}
 	in.Truth, in.Baseline, in.Candidate = &truth, &Contender{Predictions: before}, &Contender{Predictions: after}
 	auc := compared("roc_auc", metric.HigherIsBetter, [2]float64{0.7319, 0.8127}, 0.0081)
-	auc.Margin, auc.Method, auc.Rows, auc.Min = &gate.Margin{Value: 0.01}, "DeLong", 2000, ptr(0.70)
+	auc.Margin, auc.Method, auc.Rows, auc.Min = &gate.Margin{Value: 0.01}, "DeLong", 2000, new(0.70)
 	loss := compared("log_loss", metric.LowerIsBetter, [2]float64{0.5612, 0.4829}, 0.0094)
 	loss.Margin, loss.Rows = &gate.Margin{Value: 0.02, Relative: true}, 2000
 	accuracy := compared("accuracy", metric.HigherIsBetter, [2]float64{0.7425, 0.7465}, 0.0047)
@@ -171,7 +169,7 @@ func firstRunInputs() Inputs {
 	in := inputs()
 	in.FirstRun, in.Base = true, Base{How: "no parent"}
 	floor := gate.RuleResult{
-		Metric: "r2", Direction: metric.HigherIsBetter, Candidate: ptr(0.4812), Min: ptr(0.40), Margin: &gate.Margin{Value: 0.01},
+		Metric: "r2", Direction: metric.HigherIsBetter, Candidate: new(0.4812), Min: new(0.40), Margin: &gate.Margin{Value: 0.01},
 		Verdict: "unchanged", Rows: 133, Why: "above the floor; there is no baseline for the margin",
 	}
 	in.Result = &gate.Result{Decision: "passed", Rules: []gate.RuleResult{floor}}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"strings"
 
 	"github.com/rivo/uniseg"
 )
@@ -126,12 +127,12 @@ func fit(text string, most int) string {
 }
 
 func forestWords(shown []Rule) string {
-	text := ""
+	var text strings.Builder
 	for i, r := range shown {
 		if i > 0 {
-			text += "; "
+			text.WriteString("; ")
 		}
-		text += fmt.Sprintf("%s: difference %s, interval %s, margin %s, %s", r.name(), r.delta(), r.interval(), r.Margin, r.standing())
+		_, _ = fmt.Fprintf(&text, "%s: difference %s, interval %s, margin %s, %s", r.name(), r.delta(), r.interval(), r.Margin, r.standing())
 	}
-	return text
+	return text.String()
 }

@@ -128,8 +128,10 @@ func (v pageView) SliceViews() []sliceView {
 		} else if s.worse < 0 {
 			tone = "better"
 		}
-		out = append(out, sliceView{s.slice, count(s.rows), s.rule.label(), s.rule.Direction, s.rule.value(s.rule.Baseline),
-			s.rule.value(s.rule.Candidate), s.rule.delta(), s.rule.relative(), tone})
+		out = append(out, sliceView{
+			s.slice, count(s.rows), s.rule.label(), s.rule.Direction, s.rule.value(s.rule.Baseline),
+			s.rule.value(s.rule.Candidate), s.rule.delta(), s.rule.relative(), tone,
+		})
 	}
 	return out
 }

@@ -178,12 +178,12 @@ func fields(t reflect.Type) (known map[string]reflect.Type, required []string) {
 		return nil, nil
 	}
 	known = make(map[string]reflect.Type, t.NumField())
-	for i := range t.NumField() {
-		name, options, _ := strings.Cut(t.Field(i).Tag.Get("json"), ",")
+	for field := range t.Fields() {
+		name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 		if name == "" || name == "-" {
 			continue
 		}
-		known[name] = t.Field(i).Type
+		known[name] = field.Type
 		if options == "" {
 			required = append(required, name)
 		}

@@ -56,6 +56,8 @@ func New(in Inputs) *Report {
 		Checks: list(in.Checks), Waivers: []Waiver{},
 	}
 	r.Policy.Changed = list(in.Policy.Changed)
+	weight := map[dataset.Severity]int{dataset.Warn: 1, dataset.Info: 2}
+	slices.SortStableFunc(r.Checks, func(a, b dataset.Check) int { return weight[a.Severity] - weight[b.Severity] })
 	r.decide(in)
 	r.ExitCode = r.Decision.ExitCode()
 	r.Slices = slicesOf(in.Candidate, in.Baseline)

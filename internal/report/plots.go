@@ -54,8 +54,13 @@ func plotsOf(in Inputs) *Plots {
 			continue
 		}
 		score := make([]float64, t.Rows())
+		sum := 0.0
 		for i := range score {
 			score[i] = s.p.Probabilities[2*i+1]
+			sum += score[i]
+		}
+		if math.IsNaN(sum) || math.IsInf(sum, 0) {
+			continue // whoever judges says so; a picture cannot
 		}
 		roc, pr := curves(t.Labels, score)
 		if roc != nil {
@@ -72,11 +77,14 @@ func residuals(truth []float64, sides []side) *Residuals {
 	r := &Residuals{Across: gridAcross, Up: gridUp, XLow: math.Inf(1), XHigh: math.Inf(-1)}
 	reach := 0.0
 	for _, s := range sides {
+		if len(s.p.Values) != len(truth) {
+			return nil
+		}
 		for i, v := range s.p.Values {
-			if math.IsNaN(v-truth[i]) || math.IsInf(v-truth[i], 0) {
+			if math.IsNaN(v-truth[i]) || math.IsInf(v-truth[i], 0) { //nolint:gosec // as long as each other: checked above
 				return nil
 			}
-			r.XLow, r.XHigh, reach = min(r.XLow, v), max(r.XHigh, v), max(reach, math.Abs(truth[i]-v))
+			r.XLow, r.XHigh, reach = min(r.XLow, v), max(r.XHigh, v), max(reach, math.Abs(truth[i]-v)) //nolint:gosec // the same
 		}
 	}
 	if r.XHigh <= r.XLow {
@@ -92,7 +100,7 @@ func residuals(truth []float64, sides []side) *Residuals {
 	for _, s := range sides {
 		count := make([]int, gridAcross*gridUp)
 		for i, v := range s.p.Values {
-			count[cell(v, r.XLow, r.XHigh, gridAcross)*gridUp+cell(truth[i]-v, r.YLow, r.YHigh, gridUp)]++
+			count[cell(v, r.XLow, r.XHigh, gridAcross)*gridUp+cell(truth[i]-v, r.YLow, r.YHigh, gridUp)]++ //nolint:gosec // the same
 		}
 		grid := ResidualGrid{Of: s.of, Cells: [][3]int{}}
 		for at, n := range count {

@@ -3,7 +3,6 @@ package report
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/xml"
 	"io"
 	"math"
 	"reflect"
@@ -16,7 +15,6 @@ import (
 
 	"github.com/weighlock/weighlock/internal/dataset"
 	"github.com/weighlock/weighlock/internal/gate"
-	"github.com/weighlock/weighlock/internal/metric"
 )
 
 func TestRoundTrip(t *testing.T) {
@@ -82,7 +80,7 @@ func compareFields(t *testing.T, path string, typ reflect.Type, node, root map[s
 	if ref, ok := node["$ref"].(string); ok {
 		node = root["$defs"].(map[string]any)[strings.TrimPrefix(ref, "#/$defs/")].(map[string]any)
 	}
-	switch typ.Kind() {
+	switch typ.Kind() { //nolint:exhaustive // all others are leaves
 	case reflect.Slice, reflect.Array:
 		compareFields(t, path+"[]", typ.Elem(), node["items"].(map[string]any), root)
 	case reflect.Struct:
@@ -134,7 +132,7 @@ func TestProtocolNames(t *testing.T) {
 		{Margin{}, "value relative"},
 	} {
 		known, required := fields(reflect.TypeOf(c.value))
-		for _, name := range strings.Fields(c.names) {
+		for name := range strings.FieldsSeq(c.names) {
 			if _, ok := known[name]; !ok || !slices.Contains(required, name) {
 				t.Errorf("%T: %q is missing, or may be left out", c.value, name)
 			}
@@ -190,7 +188,7 @@ func TestDecodeRefusesContradictions(t *testing.T) {
 			r.Rules, r.Checks, r.Decision, r.ExitCode = nil, []dataset.Check{{Severity: dataset.Block}}, gate.Passed, 0
 		},
 		"waived although invalid": func(r *Report) { r.Rules[0].Verdict, r.Rules[0].Waived = "invalid", true },
-		"interval backwards":      func(r *Report) { r.Rules[0].Interval = &Interval{Low: ptr(2), High: ptr(1), Level: 0.95} },
+		"interval backwards":      func(r *Report) { r.Rules[0].Interval = &Interval{Low: new(2.0), High: new(1.0), Level: 0.95} },
 		"curve of two lengths":    func(r *Report) { r.Plots = &Plots{ROC: []Curve{{Of: "candidate", X: []float64{1}}}} },
 		"cell outside":            func(r *Report) { r.Plots.Residuals.Models[0].Cells[0][0] = 999 },
 		"huge grid":               func(r *Report) { r.Plots.Residuals.Across = 1 << 30 },
@@ -236,7 +234,7 @@ func TestNewNeverMilder(t *testing.T) {
 	in.Result.Decision = gate.Passed
 	in.Result.Rules[0].Waived = &gate.Waiver{Commit: "another head"}
 	in.Result.Rules[0].Interval = &gate.Interval{Low: math.Inf(-1), High: math.Inf(1), Level: 0.95}
-	in.Result.Rules[0].Detectable = ptr(math.Inf(1))
+	in.Result.Rules[0].Detectable = new(math.Inf(1))
 	r := New(in)
 	if r.Rules[0].Waived || r.Decision != gate.Blocked || len(r.Waivers) != 0 {
 		t.Error("a waiver of another head holds")
@@ -270,7 +268,7 @@ func TestBudgetHolds(t *testing.T) {
 		if strings.Count(got, "<details>") != strings.Count(got, "</details>") || strings.Count(got, "```")%2 != 0 {
 			t.Errorf("budget %d: something was cut in half", most)
 		}
-		for _, line := range strings.Split(got, "\n") {
+		for line := range strings.SplitSeq(got, "\n") {
 			if strings.HasPrefix(line, "|") && !strings.HasSuffix(line, "|") {
 				t.Errorf("budget %d: a row was cut: %s", most, line)
 			}
@@ -311,103 +309,6 @@ func TestColour(t *testing.T) {
 		if n := len([]rune(line)); n > 100 && !strings.Contains(line, "@sha256:") { // a digest is for copying, so it is never broken
 			t.Errorf("line %d has %d columns: %s", i, n, line)
 		}
-	}
-}
-
-func TestNumbers(t *testing.T) {
-	for _, c := range []struct {
-		got, want string
-	}{
-		{num(ptr(0.912345)), "0.9123"}, {num(ptr(54.1)), "54.10"}, {num(ptr(53794.3)), "53,790"}, {num(ptr(0)), "0"}, {num(nil), none},
-		{num(ptr(9.99996)), "10.00"}, {num(ptr(-0.00012345)), "−0.0001234"}, {num(ptr(1.5e13)), "1.500e+13"}, {num(ptr(1e-12)), "1.000e−12"},
-		{configured(0.02), "0.02"}, {configured(-1500), "−1500"}, {configured(12500), "12,500"}, {configured(2e-7), "2e−07"},
-		{share(0.0778), "+7.78%"}, {share(-0.1741), "−17.4%"}, {share(0.00001), "+<0.01%"}, {share(0), "0%"}, {share(-3.5), "−350%"},
-		{Margin{0.02, true}.String(), "2%"}, {Margin{0.01, false}.String(), "0.01"}, {Margin{0.07, true}.String(), "7%"},
-		{several(1, "row"), "1 row"}, {several(53794, "row"), "53,794 rows"}, {bytesText(2412), "2.4 KiB"}, {duration(0.214), "214 ms"}, {duration(192), "3 min 12 s"},
-	} {
-		if c.got != c.want {
-			t.Errorf("%s, want %s", c.got, c.want)
-		}
-	}
-}
-
-// checkJUnit holds the shape that viewers share: totals that fit, and in each case at most one outcome.
-func checkJUnit(t interface{ Fatalf(string, ...any) }, raw []byte) junitSuites {
-	var got junitSuites
-	if err := xml.Unmarshal(raw, &got); err != nil {
-		t.Fatalf("junit: %v\n%s", err, raw)
-	}
-	tests, failures, errors := 0, 0, 0
-	for _, s := range got.Suites {
-		f, e, skipped := 0, 0, 0
-		for _, c := range s.Cases {
-			outcomes := 0
-			for _, p := range []*junitProblem{c.Failure, c.Error, c.Skipped} {
-				if p != nil {
-					outcomes++
-				}
-			}
-			if outcomes > 1 || c.Class == "" {
-				t.Fatalf("case %q has %d outcomes", c.Name, outcomes)
-			}
-			if c.Failure != nil {
-				f++
-			}
-			if c.Error != nil {
-				e++
-			}
-			if c.Skipped != nil {
-				skipped++
-			}
-		}
-		if s.Tests != len(s.Cases) || s.Failures != f || s.Errors != e || s.Skipped != skipped {
-			t.Fatalf("suite %s counts %d %d %d %d, but holds %d %d %d %d", s.Name, s.Tests, s.Failures, s.Errors, s.Skipped, len(s.Cases), f, e, skipped)
-		}
-		tests, failures, errors = tests+s.Tests, failures+f, errors+e
-	}
-	if got.Tests != tests || got.Failures != failures || got.Errors != errors {
-		t.Fatalf("totals %d %d %d, but %d %d %d", got.Tests, got.Failures, got.Errors, tests, failures, errors)
-	}
-	return got
-}
-
-func TestJUnitIsRedWhenTheRunIs(t *testing.T) {
-	for name, r := range fixtures() {
-		var out bytes.Buffer
-		if err := JUnit(&out, r); err != nil {
-			t.Fatal(err)
-		}
-		got := checkJUnit(t, out.Bytes())
-		if red := got.Failures+got.Errors > 0; red != (r.Decision != gate.Passed) {
-			t.Errorf("%s: %s, but red is %v", name, r.Decision, red)
-		}
-	}
-}
-
-func TestPlots(t *testing.T) {
-	labels := []int32{1, 0, 1, 0}
-	roc, pr := curves(labels, []float64{0.9, 0.8, 0.7, 0.1})
-	if diff := cmp.Diff([][]float64{{0, 0, 0.5, 0.5, 1}, {0, 0.5, 0.5, 1, 1}}, [][]float64{roc.X, roc.Y}); diff != "" {
-		t.Errorf("roc: %s", diff)
-	}
-	if diff := cmp.Diff([]float64{1, 0.5, 2.0 / 3, 0.5}, pr.Y); diff != "" {
-		t.Errorf("precision: %s", diff)
-	}
-	if roc, _ := curves(labels, []float64{0.5, 0.5, 0.5, 0.5}); len(roc.X) != 2 {
-		t.Errorf("ties are one point, not %v", roc.X)
-	}
-	if roc, pr := curves([]int32{1, 1}, []float64{0.1, 0.2}); roc != nil || pr != nil {
-		t.Error("one class has a curve")
-	}
-	c := calibration("candidate", []int32{0, 1, 1}, []float64{0.1, 0.15, 1})
-	if diff := cmp.Diff([]int{2, 1}, c.N); diff != "" {
-		t.Errorf("calibration: %s", diff)
-	}
-	if r := residuals([]float64{1, 1}, []side{{"candidate", metric.Predictions{Values: []float64{1, 1}}}}); r.check() != nil {
-		t.Errorf("constant predictions: %v", r.check())
-	}
-	if r := residuals([]float64{1}, []side{{"candidate", metric.Predictions{Values: []float64{math.NaN()}}}}); r != nil {
-		t.Error("a residual of NaN is drawn")
 	}
 }
 

@@ -85,8 +85,9 @@ func (a axis) at(v float64) float64 {
 	return a.from + (a.to-a.from)*((v-a.low)/(a.high-a.low))
 }
 
-// ticks are round numbers inside the axis, about n of them.
-func (a axis) ticks(n int) []float64 {
+// ticks are round numbers inside the axis, about five of them.
+func (a axis) ticks() []float64 {
+	const n = 5
 	span := a.high - a.low
 	if !(span > 0) || math.IsInf(span, 0) {
 		return nil

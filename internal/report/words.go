@@ -34,6 +34,9 @@ func cleanTo(s string, most int) string {
 		case unicode.IsSpace(c), unicode.Is(blank, c):
 			c = ' '
 		}
+		if n == 0 && c == ' ' {
+			continue
+		}
 		if n == most {
 			return strings.TrimSpace(b.String()) + "…"
 		}
@@ -319,24 +322,28 @@ func (r *Report) advice() []string {
 }
 
 func (r *Report) calmAdvice() []string {
-	switch r.Decision {
-	case "passed":
-		for _, rule := range r.Rules {
-			if rule.Verdict == "inconclusive" && rule.RowsNeeded > rule.Rows {
-				return []string{fmt.Sprintf("nothing to do now; %s would settle %s (there are %s)",
-					several(rule.RowsNeeded, "evaluation row"), rule.name(), count(rule.Rows))}
-			}
-		}
-		if r.FirstRun {
-			return []string{"merge: from then on, changes are compared with this model"}
-		}
-		return []string{"nothing to do"}
-	case "unavailable":
+	switch {
+	case r.Decision == "passed" && r.FirstRun:
+		return []string{"merge: from then on, changes are compared with this model"}
+	case r.Decision == "passed":
+		return []string{r.ease()}
+	case r.Decision == "unavailable":
 		return []string{"run again; when it stays, see whether the registry and the code host can be reached"}
-	case "cancelled":
+	case r.Decision == "cancelled":
 		return []string{"run again when you like"}
 	}
 	return []string{"mend what the first line says, and run again"}
+}
+
+// ease says that there is nothing to do, and what would make that surer.
+func (r *Report) ease() string {
+	for _, rule := range r.Rules {
+		if rule.Verdict == "inconclusive" && rule.RowsNeeded > rule.Rows {
+			return fmt.Sprintf("nothing to do now; %s would settle %s (there are %s)",
+				several(rule.RowsNeeded, "evaluation row"), rule.name(), count(rule.Rows))
+		}
+	}
+	return "nothing to do"
 }
 
 // short is a commit or digest as people quote it.
