@@ -83,7 +83,7 @@ func everyFit(t *testing.T, check func(t *testing.T, s Spec)) {
 		"dummy":    {nil},
 		"linear":   {nil, {"degree": 2, "interactions": []any{"city", "flag"}, "missing_indicator": true}, {"log_target": true}},
 		"ridge":    {nil, {"alpha": 0.0}, {"standardise": false, "impute": "mean", "log": []any{"skewed"}}},
-		"logistic": {nil, {"penalty": "none"}, {"class_weight": "balanced", "standardise": false, "degree": 2}},
+		"logistic": {nil, {"penalty": "none"}, {"class_weight": "balanced", "standardise": false, "interactions": []any{"city", "skewed"}}},
 	}
 	targets := []string{"regression", "binary", "multiclass"}
 	for _, e := range All() {
