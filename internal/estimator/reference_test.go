@@ -212,3 +212,23 @@ func TestDiabetesOLS(t *testing.T) {
 		}
 	}
 }
+
+// TestSameBytesOnEveryPlatform pins digests, so that a platform that fuses products and sums, or has its own exp, shows.
+// A change of an algorithm or of the file format changes them, and then a re-trained baseline differs too: say so in the
+// change log.
+func TestSameBytesOnEveryPlatform(t *testing.T) {
+	for _, c := range []struct {
+		file, exclude, want string
+		spec                Spec
+	}{
+		{"healthcare/data/diabetes.csv", "patient", "sha256:9d1c80b13d52be59563f657d3282b2d44ac423df6b5cc3b8107c0cac99731780", Spec{Name: "linear", Task: metric.Regression, Target: "progression", Params: map[string]any{"degree": 2, "log_target": true}}},
+		{"healthcare/data/diabetes.csv", "patient", "sha256:17d0ebb271350ac787dc8a42b7641e38a9318829799cf313e13207091603256e", Spec{Name: "ridge", Task: metric.Regression, Target: "progression", Params: map[string]any{"log": []string{"bmi"}}}},
+		{"finance/data/german_credit.csv", "application", "sha256:61abe7c3c1a197b31f60780030c3e9da5a7343f8bfeb5748c0aa2d9f8cd203fa", Spec{Name: "logistic", Task: metric.Binary, Target: "default"}},
+		{"manufacturing/data/wine.csv", "batch", "sha256:96872eca7ce7436feef2de04937f40a18a47c097091008b951ad77bfc076f7b7", Spec{Name: "logistic", Task: metric.Multiclass, Target: "grade"}},
+	} {
+		c.spec.Exclude = []string{c.exclude}
+		if got := mustFit(t, c.spec, example(t, c.file)).Digest(); got != c.want {
+			t.Errorf("%s on %s is %s, want %s", c.spec.Name, c.file, got, c.want)
+		}
+	}
+}
