@@ -200,7 +200,8 @@ func TestBetterThanNothing(t *testing.T) {
 			sum := 0.0
 			for i := range p.Rows() {
 				if s.Task == metric.Regression {
-					sum += math.Pow(p.Values[i]-target.Floats[i], 2)
+					miss := p.Values[i] - target.Floats[i]
+					sum += miss * miss
 				} else if p.Classes[p.Labels[i]] != target.Text(i) {
 					sum++
 				}
@@ -321,10 +322,14 @@ func TestRefusesTargets(t *testing.T) {
 		{Spec{Name: "ridge", Task: metric.Regression, Target: "empty"}, `fit ridge: target "empty": 60 of 60 rows have no value, the first at line 1`},
 		{Spec{Name: "logistic", Task: metric.Binary, Target: "multiclass"}, `fit logistic: target "multiclass": 3 classes in a binary task: want 2`},
 		{Spec{Name: "ridge", Task: metric.Regression, Target: "skewed", Weight: "number"}, `fit ridge: weight "number": row `},
-		{Spec{Name: "ridge", Task: metric.Regression, Target: "skewed", Params: map[string]any{"log": []any{"city"}}},
-			`fit ridge: take log of "city": it is no number column of the features: choices are number, `},
-		{Spec{Name: "logistic", Task: metric.Binary, Target: "binary", Params: map[string]any{"class_weight": map[string]any{"evil": 2}}},
-			`fit logistic: class_weight: no training row is "evil": classes are bad, good`},
+		{
+			Spec{Name: "ridge", Task: metric.Regression, Target: "skewed", Params: map[string]any{"log": []any{"city"}}},
+			`fit ridge: take log of "city": it is no number column of the features: choices are number, `,
+		},
+		{
+			Spec{Name: "logistic", Task: metric.Binary, Target: "binary", Params: map[string]any{"class_weight": map[string]any{"evil": 2}}},
+			`fit logistic: class_weight: no training row is "evil": classes are bad, good`,
+		},
 		{Spec{Name: "linear", Task: metric.Regression, Target: "sum", Params: map[string]any{"log_target": true}, Weight: "constant", Exclude: []string{"x"}}, ""},
 	} {
 		_, err := Fit(context.Background(), c.spec, table)

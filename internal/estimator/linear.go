@@ -9,9 +9,6 @@ import (
 	"github.com/weighlock/weighlock/internal/model"
 )
 
-// maxColumns bounds a design's columns: the work grows with their square.
-const maxColumns = 5000
-
 func fitLinear(ctx context.Context, p *problem) (*model.Model, error) { return fitQuantity(ctx, p, 0) }
 
 func fitRidge(ctx context.Context, p *problem) (*model.Model, error) {
@@ -20,12 +17,9 @@ func fitRidge(ctx context.Context, p *problem) (*model.Model, error) {
 
 // fitQuantity is least squares with the penalty alpha on the coefficients.
 func fitQuantity(ctx context.Context, p *problem, alpha float64) (*model.Model, error) {
-	encoder, x, err := p.encode(alpha > 0)
+	encoder, x, err := p.encode(ctx, alpha > 0)
 	if err != nil {
 		return nil, err
-	}
-	if encoder.Width() > maxColumns {
-		return nil, tooWide(encoder.Width())
 	}
 	y, link := p.y, model.Identity
 	if p.params.boolean("log_target") {

@@ -18,12 +18,9 @@ func fitLogistic(ctx context.Context, p *problem) (*model.Model, error) {
 		return nil, fmt.Errorf("%w: every row is %q", ErrOneClass, p.classes[0])
 	}
 	penalised := p.params.text("penalty") == "l2"
-	encoder, x, err := p.encode(penalised)
+	encoder, x, err := p.encode(ctx, penalised)
 	if err != nil {
 		return nil, err
-	}
-	if encoder.Width() > maxColumns {
-		return nil, tooWide(encoder.Width())
 	}
 	weights, err := p.classWeights()
 	if err != nil {
@@ -63,10 +60,6 @@ func fitLogistic(ctx context.Context, p *problem) (*model.Model, error) {
 	}
 	m.Meta = p.meta()
 	return model.NewLinear(m)
-}
-
-func tooWide(width int) error {
-	return fmt.Errorf("%d columns after coding are more than %d: leave out columns, or lower max_levels or degree", width, maxColumns)
 }
 
 // outcome is where an iteration ended. Gradient is its largest component, divided by the sum of the weights.

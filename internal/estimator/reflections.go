@@ -3,6 +3,7 @@ package estimator
 import (
 	"context"
 	"math"
+	"slices"
 )
 
 // factors is Householder's QR factorisation of the accepted columns of a design.
@@ -64,7 +65,7 @@ func (f *factors) transpose(a []float64) {
 }
 
 func (f *factors) straight(a []float64) {
-	for k := len(f.reflectors) - 1; k >= 0; k-- {
+	for k := range slices.Backward(f.reflectors) {
 		f.apply(k, a)
 	}
 }

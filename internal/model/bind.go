@@ -165,6 +165,18 @@ func nans(n int) []float64 {
 
 // Encode gives the design of t, row-major with Width numbers a row.
 func (e *Encoder) Encode(t *dataset.Table) ([]float64, error) {
+	rows, err := e.Rows(t)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]float64, t.Rows()*e.Width())
+	rows(0, t.Rows(), out)
+	return out, nil
+}
+
+// Rows gives a function that writes the design of the rows [lo, hi) of t to out, which has Width zeros for each of them.
+// Any number of goroutines may call it.
+func (e *Encoder) Rows(t *dataset.Table) (func(lo, hi int, out []float64), error) {
 	b, err := e.bind(t)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s: %w", t.Name, err)
@@ -173,9 +185,27 @@ func (e *Encoder) Encode(t *dataset.Table) ([]float64, error) {
 	if width > 0 && b.rows > math.MaxInt/8/width {
 		return nil, errors.New("encode: the design does not fit into memory")
 	}
-	out := make([]float64, b.rows*width)
+	return func(lo, hi int, out []float64) {
+		for ; lo < hi; lo += encodeRows {
+			n := min(encodeRows, hi-lo)
+			b.encodeBlock(lo, lo+n, out[:n*width])
+			out = out[n*width:]
+		}
+	}, nil
+}
+
+// encodeRows is how many rows are encoded at a time, column by column: they stay in the nearest cache.
+const encodeRows = 64
+
+func (b *bound) encodeBlock(lo, hi int, out []float64) {
+	e := b.encoder
+	width := e.Width()
 	for i := range e.Inputs {
-		b.encode(i, out, width)
+		if e.Inputs[i].Kind == dataset.Category {
+			b.encodeCodes(i, lo, hi, out)
+		} else {
+			b.encodeNumbers(i, lo, hi, out)
+		}
 	}
 	base := width - len(e.Products)
 	for k, p := range e.Products {
@@ -183,29 +213,33 @@ func (e *Encoder) Encode(t *dataset.Table) ([]float64, error) {
 			out[at+base+k] = float64(out[at+p[0]] * out[at+p[1]])
 		}
 	}
-	return out, nil
 }
 
-// encode writes the outputs of input i into every row of out.
-func (b *bound) encode(i int, out []float64, width int) {
-	in, c, at := &b.encoder.Inputs[i], &b.columns[i], b.first[i]
-	if in.Kind == dataset.Category {
-		for _, k := range c.codes {
-			if slot := c.slots[k+1]; slot >= 0 {
-				out[at+int(slot)] = 1
-			}
-			at += width
+// encodeCodes writes the outputs of category i for the rows [lo, hi).
+func (b *bound) encodeCodes(i, lo, hi int, out []float64) {
+	c, at, width := &b.columns[i], b.first[i], len(out)/(hi-lo)
+	for _, k := range c.codes[lo:hi] {
+		if slot := c.slots[k+1]; slot >= 0 {
+			out[at+int(slot)] = 1
 		}
-		return
+		at += width
 	}
-	for _, v := range c.floats {
-		if math.IsNaN(v) {
+}
+
+func (b *bound) encodeNumbers(i, lo, hi int, out []float64) {
+	in, at, width := &b.encoder.Inputs[i], b.first[i], len(out)/(hi-lo)
+	plain := !in.Log && in.Kind != dataset.Date
+	for _, v := range b.columns[i].floats[lo:hi] {
+		if v != v {
 			v = in.Fill
 			if in.Indicator {
 				out[at+1] = 1
 			}
 		}
-		out[at] = (in.unit(v) - in.Center) / in.Scale
+		if !plain {
+			v = in.unit(v)
+		}
+		out[at] = (v - in.Center) / in.Scale
 		at += width
 	}
 }

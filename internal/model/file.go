@@ -100,7 +100,7 @@ func assemble(h header, b body) (*Model, error) {
 func digest(files map[string][]byte) string {
 	h := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		fmt.Fprintf(h, "%x  %s\n", sha256.Sum256(files[name]), name)
+		h.Write(fmt.Appendf(nil, "%x  %s\n", sha256.Sum256(files[name]), name))
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil))
 }

@@ -140,11 +140,9 @@ func (in *Input) unit(v float64) float64 {
 
 func fitNumbers(in *Input, c *dataset.Column, o EncoderOptions) {
 	in.Scale = 1
-	present := make([]float64, 0, len(c.Floats))
-	for _, v := range c.Floats {
-		if !math.IsNaN(v) {
-			present = append(present, v)
-		}
+	present := c.Floats
+	if slices.ContainsFunc(present, math.IsNaN) {
+		present = slices.DeleteFunc(slices.Clone(present), math.IsNaN)
 	}
 	in.Indicator = o.Indicator && len(present) < len(c.Floats)
 	if len(present) == 0 {

@@ -63,23 +63,29 @@ func TestEncode(t *testing.T) {
 		fourth  []float64 // of row 3, which lacks everything but the age
 	}{
 		{
-			"plain", model.EncoderOptions{},
+			"plain",
+			model.EncoderOptions{},
 			[]string{"age", "smoker", "seen", "city = Oslo", "city = Riga", "city = Rome", "city = (missing)"},
-			[]float64{20, 0, 0, 0, 0, 1, 0}, []float64{50, 0, 1, 0, 0, 0, 1},
+			[]float64{20, 0, 0, 0, 0, 1, 0},
+			[]float64{50, 0, 1, 0, 0, 0, 1},
 		},
 		{
 			"reference, rare levels and indicators",
 			model.EncoderOptions{Reference: true, MinCount: 2, Indicator: true, Mean: true},
 			[]string{"age", "age missing", "smoker", "smoker missing", "seen", "seen missing", "city = (rare or unseen)"},
-			[]float64{20, 0, 0, 0, 0, 0, 0}, []float64{50, 0, 0, 1, 1, 1, 1},
+			[]float64{20, 0, 0, 0, 0, 0, 0},
+			[]float64{50, 0, 0, 1, 1, 1, 1},
 		},
 		{
-			"at most one level", model.EncoderOptions{MaxLevels: 1},
+			"at most one level",
+			model.EncoderOptions{MaxLevels: 1},
 			[]string{"age", "smoker", "seen", "city = Rome", "city = (rare or unseen)", "city = (missing)"},
-			[]float64{20, 0, 0, 1, 0, 0}, []float64{50, 0, 1, 0, 0, 1},
+			[]float64{20, 0, 0, 1, 0, 0},
+			[]float64{50, 0, 1, 0, 0, 1},
 		},
 		{
-			"squares and interactions", model.EncoderOptions{MinCount: 3, Squares: true, Interactions: []string{"city", "smoker"}, Log: []string{"age"}},
+			"squares and interactions",
+			model.EncoderOptions{MinCount: 3, Squares: true, Interactions: []string{"city", "smoker"}, Log: []string{"age"}},
 			[]string{
 				"log1p(age)", "smoker", "seen", "city = Rome", "city = (rare or unseen)",
 				"log1p(age)²", "log1p(age) × seen", "smoker × city = Rome", "smoker × city = (rare or unseen)", "seen²",

@@ -120,10 +120,11 @@ func (p *program) addCodes(i, slots int, column func(int) ([]float64, bool)) {
 
 // run scores all rows of in and hands the linear predictors of each block to apply, which must not keep them.
 func (p *program) run(in *bound, apply func(lo int, predictors [][]float64) error) error {
-	scratch := make([]float64, (len(p.start)+1+len(p.used))*blockRows)
+	size := min(blockRows, in.rows)
+	scratch := make([]float64, (len(p.start)+1+len(p.used))*size)
 	next := func() []float64 {
-		b := scratch[:blockRows:blockRows]
-		scratch = scratch[blockRows:]
+		b := scratch[:size:size]
+		scratch = scratch[size:]
 		return b
 	}
 	eta := make([][]float64, len(p.start))
