@@ -58,8 +58,8 @@ type SliceRule struct {
 
 // WaiverPolicy says who may let a broken rule through.
 type WaiverPolicy struct {
-	// Allow lists permissions on the repository, such as "admin" and "maintain", and names of users with an "@" before
-	// them. An empty list allows nobody.
+	// Allow lists permissions on the repository, of which more powerful ones are allowed too, and names of users. An
+	// empty list allows nobody.
 	Allow []string
 	// Author says that the author of the change may waive, too, where Allow names them.
 	Author bool
@@ -145,22 +145,22 @@ type RuleResult struct {
 	Flags []string
 }
 
-// The flags that this package adds to a RuleResult.
+// The flags that this package adds to a RuleResult, beside those of stats and metric.
 const (
-	FlagBelowFloor       = "below the floor"
-	FlagAboveCeiling     = "above the ceiling"
-	FlagMaterial         = "better by more than the margin"
-	FlagWithinTolerance  = "worse within the margin"
-	FlagBeyondTolerance  = "proved beyond the margin"
-	FlagSizeUncertain    = "real drop, size uncertain"
-	FlagLeaningWorse     = "leaning worse"
-	FlagLeaningBetter    = "leaning better"
-	FlagTooSmall         = "too small"
-	FlagUndefined        = "undefined"
-	FlagNoBaseline       = "no baseline"
-	FlagMissingSlice     = "missing slice"
-	FlagIdentical        = "identical"
-	FlagSmallDenominator = "few positives"
+	FlagBelowFloor      = "below the floor"
+	FlagAboveCeiling    = "above the ceiling"
+	FlagIdentical       = "identical"
+	FlagMaterial        = "better by more than the margin"
+	FlagWithinMargin    = "worse within the margin"
+	FlagBeyondMargin    = "proved beyond the margin"
+	FlagSizeUncertain   = "real drop, size uncertain"
+	FlagLeaningWorse    = "leaning worse"
+	FlagLeaningBetter   = "leaning better"
+	FlagUndefined       = "undefined"
+	FlagNoBaseline      = "no baseline"
+	FlagMissingSlice    = "missing slice"
+	FlagNothingToScale  = "baseline is zero" // a relative margin of a baseline of 0 tolerates nothing
+	FlagBaselineUnknown = "baseline undefined"
 )
 
 // Result is what the gate decided.

@@ -1,0 +1,222 @@
+package gate
+
+import (
+	"math"
+	"slices"
+
+	"github.com/weighlock/weighlock/internal/evaluation"
+	"github.com/weighlock/weighlock/internal/metric"
+	"github.com/weighlock/weighlock/internal/stats"
+)
+
+// power is how surely an effect of the size Detectable is seen, and how surely RowsNeeded settles a rule.
+const power = 0.8
+
+// scope is the rows that a rule looks at.
+type scope struct {
+	// slice is "column=level", or empty for all rows.
+	slice     string
+	truth     metric.Truth
+	candidate metric.Predictions
+	baseline  *metric.Predictions
+	cluster   []int
+	// least is how many rows are needed, ofClass how many of each class that a metric needs.
+	least, ofClass int
+}
+
+// overall is the scope of all rows.
+func overall(in Input) *scope {
+	return &scope{
+		truth: in.Rows.Truth, candidate: in.Candidate, baseline: in.Baseline, cluster: in.Rows.Cluster,
+		least: leastRows, ofClass: leastOfClass,
+	}
+}
+
+// sliceScope is the scope of some rows.
+func sliceScope(in Input, name string, rows []int, least int) *scope {
+	s := &scope{
+		slice: name, truth: evaluation.PickTruth(in.Rows.Truth, rows), candidate: evaluation.PickPredictions(in.Candidate, rows),
+		least: leastRows, ofClass: leastOfClassSliced,
+	}
+	if least > 0 {
+		s.least = least
+	}
+	if in.Baseline != nil {
+		b := evaluation.PickPredictions(*in.Baseline, rows)
+		s.baseline = &b
+	}
+	if in.Rows.Cluster != nil {
+		s.cluster = make([]int, len(rows))
+		for i, row := range rows {
+			s.cluster[i] = in.Rows.Cluster[row]
+		}
+	}
+	return s
+}
+
+// judgement is one rule on one scope: first measured, then adjusted for its family, then settled.
+type judgement struct {
+	rule   Rule
+	metric metric.Metric
+	scope  *scope
+	result RuleResult
+
+	pair  *pair
+	short shortage
+	// undefined is why a metric that the rule needs has no value, and whose.
+	undefined metric.Reason
+	whose     string
+
+	// plain is the difference, and bounds what the margin asks of it, size the margin in the metric's units. They hold
+	// where compared is true.
+	compared bool
+	plain    stats.Result
+	bounds   []bound
+	size     float64
+	// pWorse and pBeyond are the one-sided p-values of "not worse" and "not worse than the margin", adjusted.
+	pWorse, pBeyond float64
+}
+
+// newJudgement measures a rule; level is the confidence level.
+func newJudgement(rule Rule, s *scope, level float64) *judgement {
+	m, _ := metric.Lookup(rule.Metric)
+	j := &judgement{rule: rule, metric: m, scope: s, pWorse: 1, pBeyond: 1}
+	j.result = RuleResult{
+		Metric: rule.Metric, Params: rule.Params, Slice: s.slice, Direction: m.Direction, Rows: s.truth.Rows(),
+		Margin: clone(rule.Margin), Min: clone(rule.Min), Max: clone(rule.Max),
+	}
+	p := &pair{metric: m, params: rule.Params, truth: s.truth, cluster: s.cluster, level: level}
+	j.pair = p
+	p.candidate = newSide(p, s.candidate)
+	j.flag(p.candidate.outcome.Flags...)
+	if !p.candidate.outcome.Defined() {
+		j.undefined, j.whose = p.candidate.outcome.Undefined, "candidate"
+	}
+	j.result.Candidate = valueOf(p.candidate.outcome)
+	j.short = shortageOf(p, s.least, s.ofClass)
+	if s.baseline == nil {
+		j.flag(FlagNoBaseline)
+		return j
+	}
+	p.baseline = newSide(p, *s.baseline)
+	j.result.Baseline = valueOf(p.baseline.outcome)
+	if !p.baseline.outcome.Defined() && j.undefined == "" {
+		j.flag(FlagBaselineUnknown)
+		if rule.Margin != nil {
+			j.undefined, j.whose = p.baseline.outcome.Undefined, "baseline"
+		}
+	}
+	if p.candidate.outcome.Defined() && p.baseline.outcome.Defined() {
+		j.compare()
+	}
+	return j
+}
+
+// compare holds the two models against each other.
+func (j *judgement) compare() {
+	p, r := j.pair, &j.result
+	delta := p.candidate.outcome.Value - p.baseline.outcome.Value
+	r.Delta, r.DeltaRelative = finite(delta), finite(delta/math.Abs(p.baseline.outcome.Value))
+	judge, ok := families[j.metric.Family]
+	if !ok {
+		return
+	}
+	if p.identical() {
+		j.plain = stats.Identical(j.scope.truth.Rows(), p.level)
+		j.flag(FlagIdentical)
+	} else {
+		j.plain = judge(p, 1)
+	}
+	j.flag(j.plain.Flags...)
+	if j.short.few {
+		j.flag(stats.FlagFewPositives)
+	}
+	r.Method, r.Assumption = j.plain.Method, j.plain.Assumption
+	j.compared = j.plain.Defined()
+	r.Interval = intervalOf(j.plain, j.metric.Direction)
+	r.Detectable = finite(j.plain.Detectable(power))
+	if m := j.rule.Margin; m != nil && !j.identical() {
+		j.bounds, j.size = p.bounds(*m, j.plain)
+		if m.Relative && j.size == 0 {
+			j.flag(FlagNothingToScale)
+		}
+		for _, b := range j.bounds {
+			j.compared = j.compared && b.result.Defined()
+		}
+		r.RowsNeeded = j.inRows(j.bounds[0].result.RowsNeeded(j.size, power), j.bounds[0].result.Rows)
+	}
+	if j.short.why != "" {
+		r.RowsNeeded = max(r.RowsNeeded, j.short.rows)
+	}
+}
+
+// inRows turns a number of counted rows, such as positive ones, into one of rows.
+func (j *judgement) inRows(needed, counted int) int {
+	if counted == 0 || counted == j.result.Rows {
+		return needed
+	}
+	return scaleUp(j.result.Rows, float64(needed), float64(counted))
+}
+
+// identical reports whether the models said the same on every row.
+func (j *judgement) identical() bool { return j.has(FlagIdentical) }
+
+// tested reports whether the rule is one of a family of tests: it has a margin, and rows enough to hold against it.
+func (j *judgement) tested() bool {
+	return j.undefined == "" && j.compared && j.rule.Margin != nil && j.short.why == "" && !j.identical()
+}
+
+// rawWorse and rawBeyond are the p-values before they are adjusted; the weakest of several bounds counts.
+func (j *judgement) rawWorse() float64 { return j.plain.PWorse }
+
+func (j *judgement) rawBeyond() float64 {
+	p := 0.0
+	for _, b := range j.bounds {
+		p = max(p, b.result.PBelow(-b.at))
+	}
+	return p
+}
+
+func (j *judgement) flag(flags ...string) {
+	for _, f := range flags {
+		if !j.has(f) {
+			j.result.Flags = append(j.result.Flags, f)
+		}
+	}
+}
+
+func (j *judgement) has(flag string) bool { return slices.Contains(j.result.Flags, flag) }
+
+// intervalOf turns an interval of the improvement into one of candidate - baseline, or is nil where it is unbounded.
+func intervalOf(r stats.Result, d metric.Direction) *Interval {
+	low, high := r.Low, r.High
+	if d == metric.LowerIsBetter {
+		low, high = 0-high, 0-low
+	}
+	if finite(low) == nil || finite(high) == nil {
+		return nil
+	}
+	return &Interval{Low: low, High: high, Level: r.Level}
+}
+
+func valueOf(o metric.Outcome) *float64 {
+	if !o.Defined() {
+		return nil
+	}
+	return finite(o.Value)
+}
+
+func finite(v float64) *float64 {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		return nil
+	}
+	return &v
+}
+
+func clone[T any](v *T) *T {
+	if v == nil {
+		return nil
+	}
+	c := *v
+	return &c
+}
