@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -278,14 +279,39 @@ func TestOneClass(t *testing.T) {
 	})
 }
 
+// countdown is a context that is cancelled when it was asked for the so-and-so-many-th time.
+type countdown struct {
+	context.Context
+	left atomic.Int64
+}
+
+func (c *countdown) Err() error {
+	if c.left.Add(-1) < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// TestCancels cancels at many of the places where a fit looks.
 func TestCancels(t *testing.T) {
-	table := mixed(t, 300)
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
+	table := mixed(t, 100)
 	everyFit(t, func(t *testing.T, s Spec) {
-		if _, err := Fit(ctx, s, table); !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
+		want := mustFit(t, s, table).Digest()
+		for looks := int64(0); looks < 5000; looks += 1 + looks/3 {
+			ctx := &countdown{Context: context.Background()}
+			ctx.left.Store(looks)
+			m, err := Fit(ctx, s, table)
+			if err == nil {
+				if m.Digest() != want || looks == 0 {
+					t.Errorf("after %d looks: another model", looks)
+				}
+				return
+			}
+			if !errors.Is(err, context.Canceled) {
+				t.Fatalf("after %d looks: %v", looks, err)
+			}
 		}
+		t.Error("it never ends")
 	})
 }
 
