@@ -218,7 +218,7 @@ func passedBecause(rules []RuleResult, firstRun bool) []string {
 		}
 	}
 	if unsure > 0 {
-		return []string{fmt.Sprintf("%d of %d rules hold; the policy lets the others pass with a warning", len(rules)-unsure, len(rules))}
+		return []string{fmt.Sprintf("%d of %d rules hold; the policy lets the others pass", len(rules)-unsure, len(rules))}
 	}
 	return []string{"every rule holds"}
 }
