@@ -29,7 +29,7 @@ func Decide(in Input) (Result, error) {
 		return invalid(in, err), nil
 	}
 	whole := overall(in)
-	var family, slicesFamily []*judgement
+	var family, slicesFamily []*judgement // each corrected for itself (statistics.md 2.3)
 	for _, rule := range p.Rules {
 		family = append(family, newJudgement(rule, whole, p.Confidence))
 	}
@@ -38,7 +38,8 @@ func Decide(in Input) (Result, error) {
 		js, warned := judgeSlices(in, rule, p.Confidence)
 		slicesFamily, warnings = append(slicesFamily, js...), append(warnings, warned...)
 	}
-	adjust(family, func(raw []float64, phi func(*judgement) []float64, tested []*judgement) []float64 {
+	lenient := p.Mode == Lenient
+	adjust(family, lenient, func(raw []float64, phi func(*judgement) []float64, tested []*judgement) []float64 {
 		columns := make([][]float64, len(tested))
 		for i, j := range tested {
 			columns[i] = phi(j)
@@ -46,7 +47,7 @@ func Decide(in Input) (Result, error) {
 		adjusted, _ := stats.MaxT(raw, columns, in.Seed, draws)
 		return adjusted
 	})
-	adjust(slicesFamily, func(raw []float64, _ func(*judgement) []float64, _ []*judgement) []float64 { return stats.Holm(raw) })
+	adjust(slicesFamily, lenient, func(raw []float64, _ func(*judgement) []float64, _ []*judgement) []float64 { return stats.Holm(raw) })
 	all := slices.Concat(family, slicesFamily)
 	for _, j := range all {
 		j.settle(p)
@@ -137,9 +138,12 @@ func judgeSlices(in Input, rule SliceRule, level float64) (all []*judgement, war
 	return all, warnings
 }
 
-// adjust corrects the p-values of a family for being looked at together: those of "worse", and those of "worse than the
-// margin", which lenient asks for.
-func adjust(family []*judgement, by func(raw []float64, phi func(*judgement) []float64, tested []*judgement) []float64) {
+// adjustment corrects the p-values of a family; phi gives the influence values behind one of them.
+type adjustment func(raw []float64, phi func(*judgement) []float64, tested []*judgement) []float64
+
+// adjust corrects the p-values of a family for being looked at together: those of "not worse", and with beyond those of
+// "not worse than the margin", which only lenient asks for.
+func adjust(family []*judgement, beyond bool, by adjustment) {
 	var tested []*judgement
 	for _, j := range family {
 		if j.tested() {
@@ -149,15 +153,21 @@ func adjust(family []*judgement, by func(raw []float64, phi func(*judgement) []f
 	if len(tested) == 0 {
 		return
 	}
-	worse, beyond := make([]float64, len(tested)), make([]float64, len(tested))
+	raw := make([]float64, len(tested))
 	for i, j := range tested {
-		worse[i], beyond[i] = j.rawWorse(), j.rawBeyond()
+		raw[i] = j.plain.PWorse
 	}
-	worse = by(worse, func(j *judgement) []float64 { return j.column(1) }, tested)
-	beyond = by(beyond, func(j *judgement) []float64 { return j.column(j.pair.scale(*j.rule.Margin)) }, tested)
+	for i, p := range by(raw, func(j *judgement) []float64 { return j.column(1) }, tested) {
+		tested[i].pWorse, tested[i].result.PAdjusted = p, finite(p)
+	}
+	if !beyond {
+		return
+	}
 	for i, j := range tested {
-		j.pWorse, j.pBeyond = worse[i], beyond[i]
-		j.result.PAdjusted = finite(worse[i])
+		raw[i] = j.rawBeyond()
+	}
+	for i, p := range by(raw, func(j *judgement) []float64 { return j.column(j.pair.scale(*j.rule.Margin)) }, tested) {
+		tested[i].pBeyond = p
 	}
 }
 

@@ -166,9 +166,7 @@ func (j *judgement) tested() bool {
 	return j.undefined == "" && j.compared && j.rule.Margin != nil && j.short.why == "" && !j.identical()
 }
 
-// rawWorse and rawBeyond are the p-values before they are adjusted; the weakest of several bounds counts.
-func (j *judgement) rawWorse() float64 { return j.plain.PWorse }
-
+// rawBeyond is the p-value of "not worse than the margin" before it is adjusted; the weakest of several bounds counts.
 func (j *judgement) rawBeyond() float64 {
 	p := 0.0
 	for _, b := range j.bounds {

@@ -248,17 +248,23 @@ func TestEqualClassifiersAreNotBlocked(t *testing.T) {
 
 // Five metrics of one model are one family: together they block an equal model no more often than one would.
 func TestSeveralMetricsBlockNoMoreOftenThanOne(t *testing.T) {
-	if testing.Short() {
-		t.Skip("100 simulated changes with a joint distribution each take a second")
-	}
-	const runs, n = 100, 300
-	blocks := 0
+	const runs, n = 300, 300
+	blocks, alone := 0, 0
 	for run := range runs {
 		rows, a, b := drawn(metric.Binary, n, uint64(1000+run))
 		in := Input{Rows: rows, Candidate: a, Baseline: &b, Seed: uint64(run)}
 		for _, name := range []string{"accuracy", "roc_auc", "log_loss", "f1", "mcc"} {
 			in.Policy.Rules = append(in.Policy.Rules, Rule{Metric: name, Margin: absolute(0)})
 		}
+		// An adjusted p-value is never below the raw one, so most runs need no joint distribution.
+		worst := 1.0
+		for _, rule := range in.Policy.Rules {
+			worst = min(worst, newJudgement(rule, overall(in), 0.95).plain.PWorse)
+		}
+		if worst > 0.025 {
+			continue
+		}
+		alone++
 		r, err := Decide(in)
 		if err != nil {
 			t.Fatal(err)
@@ -267,8 +273,8 @@ func TestSeveralMetricsBlockNoMoreOftenThanOne(t *testing.T) {
 			blocks++
 		}
 	}
-	// Without correction about 8 of 100 would be blocked. The margin of 0 leaves only the significance to stop that.
-	if blocks > 5 {
-		t.Errorf("%d of %d equal models were blocked", blocks, runs)
+	// The margin of 0 leaves only the significance to stop a block.
+	if rate := float64(blocks) / runs; rate > 0.035 || alone <= blocks {
+		t.Errorf("%d of %d equal models were blocked, %d without correction", blocks, runs, alone)
 	}
 }
