@@ -247,7 +247,7 @@ func (r *reader) each(take func(row int, v parquet.Value) error) error {
 func eachOf(pages parquet.Pages, values []parquet.Value, take func(parquet.Value) error) error {
 	for {
 		page, err := pages.ReadPage()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			return nil
 		}
 		if err != nil {
@@ -262,7 +262,7 @@ func eachOf(pages parquet.Pages, values []parquet.Value, take func(parquet.Value
 					return e
 				}
 			}
-			if err == io.EOF || err == nil && n == 0 {
+			if errors.Is(err, io.EOF) || err == nil && n == 0 {
 				break
 			}
 			if err != nil {

@@ -199,7 +199,7 @@ func conclude(p Policy, all []*judgement, firstRun bool, warnings []string) Resu
 		case j.has(FlagMissingSlice): // said once for the slice
 		case j.result.Verdict == Regressed, j.has(FlagUndefined):
 			r.Warnings = append(r.Warnings, j.result.Why)
-		case j.result.Verdict == Inconclusive && p.Inconclusive == InconclusiveWarn && !(firstRun && j.has(FlagNoBaseline)):
+		case j.result.Verdict == Inconclusive && p.Inconclusive == InconclusiveWarn && !firstRun:
 			r.Warnings = append(r.Warnings, j.result.Why)
 		}
 	}

@@ -34,7 +34,7 @@ func TestASentenceThatAReviewerReads(t *testing.T) {
 
 func TestTheWorstRuleComesFirst(t *testing.T) {
 	in := shifted(1.1, 0.1,
-		Rule{Metric: "mae", Max: ptr(100)}, Rule{Metric: "mae", Margin: absolute(1.2)}, Rule{Metric: "mae", Margin: absolute(1)},
+		Rule{Metric: "mae", Max: new(100.0)}, Rule{Metric: "mae", Margin: absolute(1.2)}, Rule{Metric: "mae", Margin: absolute(1)},
 		Rule{Metric: "rmse", Margin: absolute(0.01)}, Rule{Metric: "mape", Margin: absolute(1)})
 	var verdicts []Verdict
 	r := decide(t, in)
@@ -61,10 +61,10 @@ func TestPoliciesThatJudgeNothingAreMisconfigured(t *testing.T) {
 		"is not a number of at lea":  {Rules: []Rule{{Metric: "mae", Margin: absolute(-1)}}},
 		"margin NaN":                 {Rules: []Rule{{Metric: "mae", Margin: absolute(math.NaN())}}},
 		"would tolerate anything":    {Rules: []Rule{{Metric: "mae", Margin: relative(1)}}},
-		"is above its max":           {Rules: []Rule{{Metric: "mae", Min: ptr(2), Max: ptr(1)}}},
-		"can never be reached":       {Rules: []Rule{{Metric: "r2", Min: ptr(1.5)}}},
-		"can never be kept":          {Rules: []Rule{{Metric: "mae", Max: ptr(-1)}}},
-		"is not a finite number":     {Rules: []Rule{{Metric: "mae", Max: ptr(math.NaN())}}},
+		"is above its max":           {Rules: []Rule{{Metric: "mae", Min: new(2.0), Max: new(1.0)}}},
+		"can never be reached":       {Rules: []Rule{{Metric: "r2", Min: new(1.5)}}},
+		"can never be kept":          {Rules: []Rule{{Metric: "mae", Max: new(-1.0)}}},
+		"is not a finite number":     {Rules: []Rule{{Metric: "mae", Max: new(math.NaN())}}},
 		"has no quantile":            {Rules: []Rule{{Metric: "mae", Margin: absolute(1), Params: metric.Params{Quantile: 0.5}}}},
 		"outside (0, 1)":             {Rules: []Rule{{Metric: "pinball", Margin: absolute(1), Params: metric.Params{Quantile: 1}}}},
 		"has no k":                   {Rules: []Rule{{Metric: "mae", Margin: absolute(1), Params: metric.Params{K: 1}}}},
@@ -87,7 +87,7 @@ func TestPoliciesThatJudgeNothingAreMisconfigured(t *testing.T) {
 }
 
 func TestWhatCannotBeJudgedIsInvalid(t *testing.T) {
-	rules := []Rule{{Metric: "mae", Margin: absolute(1)}, {Metric: "r2", Min: ptr(0)}}
+	rules := []Rule{{Metric: "mae", Margin: absolute(1)}, {Metric: "r2", Min: new(0.0)}}
 	for want, change := range map[string]func(*Input){
 		"the candidate cannot be judged: check predictions: predicted value of row 3": func(in *Input) { in.Candidate.Values[2] = math.NaN() },
 		"row 100 is +Inf":                       func(in *Input) { in.Candidate.Values[99] = math.Inf(1) },
@@ -114,8 +114,10 @@ func TestAnUndefinedMetricIsNeverASilentPass(t *testing.T) {
 	rows, a, b := drawn(metric.Binary, 60, 1)
 	clear(rows.Truth.Labels)
 	for _, baseline := range []*metric.Predictions{&b, nil} {
-		in := Input{Rows: rows, Candidate: a, Baseline: baseline, Policy: Policy{Inconclusive: InconclusivePass,
-			Rules: []Rule{{Metric: "roc_auc", Margin: absolute(0.01), Min: ptr(0.5)}}}}
+		in := Input{Rows: rows, Candidate: a, Baseline: baseline, Policy: Policy{
+			Inconclusive: InconclusivePass,
+			Rules:        []Rule{{Metric: "roc_auc", Margin: absolute(0.01), Min: new(0.5)}},
+		}}
 		r := decide(t, in)
 		if r.Rules[0].Verdict != Inconclusive || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "one class only") {
 			t.Errorf("%+v", r)
@@ -139,7 +141,7 @@ func TestAModelWithoutProbabilitiesCannotBeJudgedByThem(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 	// A floor alone asks nothing of the baseline.
-	in.Policy.Rules = []Rule{{Metric: "log_loss", Max: ptr(100)}}
+	in.Policy.Rules = []Rule{{Metric: "log_loss", Max: new(100.0)}}
 	if r := decide(t, in); r.Decision != Passed || !slices.Contains(r.Rules[0].Flags, FlagBaselineUnknown) {
 		t.Errorf("%+v", r)
 	}
@@ -285,8 +287,10 @@ func TestWeights(t *testing.T) {
 			first[i] = i
 		}
 		base := evaluation.PickPredictions(b, first)
-		short := decide(t, Input{Rows: rowsOf(evaluation.PickTruth(rows.Truth, first)), Candidate: evaluation.PickPredictions(a, first),
-			Baseline: &base, Policy: in.Policy}).Rules[0]
+		short := decide(t, Input{
+			Rows: rowsOf(evaluation.PickTruth(rows.Truth, first)), Candidate: evaluation.PickPredictions(a, first),
+			Baseline: &base, Policy: in.Policy,
+		}).Rules[0]
 		near(t, "low", &half.Interval.Low, short.Interval.Low, 1e-9)
 		near(t, "high", &half.Interval.High, short.Interval.High, 1e-9)
 	}

@@ -29,6 +29,8 @@ func (d Decision) ExitCode() int {
 		return 5
 	case Cancelled:
 		return 130
+	case Invalid:
+		return 4
 	}
 	return 4
 }

@@ -10,8 +10,6 @@ import (
 	"github.com/weighlock/weighlock/internal/metric"
 )
 
-func ptr(v float64) *float64 { return &v }
-
 func absolute(v float64) *Margin { return &Margin{Value: v} }
 
 func relative(v float64) *Margin { return &Margin{Value: v, Relative: true} }

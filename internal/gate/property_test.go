@@ -107,7 +107,7 @@ func drawPolicy(t *rapid.T, task metric.Task) Policy {
 	for _, m := range metric.ForTask(task) {
 		r := Rule{Metric: m.Name, Margin: rapid.SampledFrom(margins).Draw(t, "margin")}
 		if _, ok := families[m.Family]; !ok || r.Margin == nil {
-			r.Margin, r.Max = nil, ptr(max(m.Low, 0.5))
+			r.Margin, r.Max = nil, new(max(m.Low, 0.5))
 		}
 		if rapid.Bool().Draw(t, "sliced") {
 			p.Slices = append(p.Slices, SliceRule{By: "s", Metrics: []string{m.Name}, Margin: r.Margin, Max: r.Max, MinRows: 5})
@@ -157,7 +157,7 @@ func TestEveryResultIsWhole(t *testing.T) {
 
 // finiteAll walks over every number of a value.
 func finiteAll(t *rapid.T, v reflect.Value) {
-	switch v.Kind() {
+	switch v.Kind() { //nolint:exhaustive // other kinds hold no float64
 	case reflect.Float64:
 		if math.IsNaN(v.Float()) || math.IsInf(v.Float(), 0) {
 			t.Fatalf("a number is %v", v.Float())
@@ -187,9 +187,12 @@ func TestOperatingCharacteristics(t *testing.T) {
 		worse     float64
 		low, high float64
 	}{
-		{Balanced, 0, 0, 0.035}, {Lenient, 0, 0, 0.035},
-		{Balanced, 2 * margin, 0.95, 1}, {Strict, 2 * margin, 0.95, 1},
-		{Strict, margin, 0.965, 1}, {Lenient, margin, 0, 0.035 + 0.01},
+		{Balanced, 0, 0, 0.035},
+		{Lenient, 0, 0, 0.035},
+		{Balanced, 2 * margin, 0.95, 1},
+		{Strict, 2 * margin, 0.95, 1},
+		{Strict, margin, 0.965, 1},
+		{Lenient, margin, 0, 0.035 + 0.01},
 	} {
 		blocks := 0
 		for run := range runs {
@@ -201,8 +204,10 @@ func TestOperatingCharacteristics(t *testing.T) {
 				after[i] = 50 + c.worse + 2.5/math.Sqrt2*random.NormFloat64()
 			}
 			rows, baseline := erring(before)
-			r, err := Decide(Input{Rows: rows, Candidate: metric.Predictions{Values: after}, Baseline: &baseline, Seed: uint64(run),
-				Policy: Policy{Mode: c.mode, Rules: []Rule{{Metric: "mae", Margin: absolute(margin)}}}})
+			r, err := Decide(Input{
+				Rows: rows, Candidate: metric.Predictions{Values: after}, Baseline: &baseline, Seed: uint64(run),
+				Policy: Policy{Mode: c.mode, Rules: []Rule{{Metric: "mae", Margin: absolute(margin)}}},
+			})
 			if err != nil {
 				t.Fatal(err)
 			}

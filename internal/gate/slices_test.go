@@ -42,8 +42,10 @@ func TestADeclaredSliceBlocks(t *testing.T) {
 // Slices are a family of their own, corrected by Holm: the smaller p-value counts twice, the other once.
 func TestSlicesAreCorrectedByHolm(t *testing.T) {
 	rows, a, b := drawn(metric.Regression, 120, 9)
-	in := Input{Rows: sliced(rows, "s", "u", "v"), Candidate: a, Baseline: &b,
-		Policy: Policy{Slices: []SliceRule{{By: "s", Metrics: []string{"mae"}, Margin: absolute(0.01)}}}}
+	in := Input{
+		Rows: sliced(rows, "s", "u", "v"), Candidate: a, Baseline: &b,
+		Policy: Policy{Slices: []SliceRule{{By: "s", Metrics: []string{"mae"}, Margin: absolute(0.01)}}},
+	}
 	r := decide(t, in)
 	var raw []float64
 	for i := range 2 {
@@ -70,7 +72,7 @@ func levelRows(t *testing.T, in Input, i int) []int {
 }
 
 func TestAVanishedSliceIsNamed(t *testing.T) {
-	in := twoSexes(0, SliceRule{By: "sex", Metrics: []string{"mae", "rmse"}, Margin: absolute(1), Max: ptr(100)})
+	in := twoSexes(0, SliceRule{By: "sex", Metrics: []string{"mae", "rmse"}, Margin: absolute(1), Max: new(100.0)})
 	in.Rows.Slices["sex"].Levels = []string{"F", "M", "X"}
 	r := decide(t, in)
 	if r.Decision != Passed || len(r.Rules) != 6 || len(r.Warnings) != 1 || r.Warnings[0] != "no evaluation row has sex=X, so that slice was not judged" {
@@ -94,7 +96,7 @@ func TestAVanishedSliceIsNamed(t *testing.T) {
 
 func TestASmallSliceIsShownAndNotJudged(t *testing.T) {
 	for _, first := range []bool{false, true} {
-		in := twoSexes(5, SliceRule{By: "sex", Metrics: []string{"mae"}, Margin: absolute(1), Max: ptr(1), MinRows: 51})
+		in := twoSexes(5, SliceRule{By: "sex", Metrics: []string{"mae"}, Margin: absolute(1), Max: new(1.0), MinRows: 51})
 		if first {
 			in.Baseline = nil
 		}
@@ -118,8 +120,10 @@ func TestAConstantTargetOnASlice(t *testing.T) {
 			rows.Truth.Values[i] = 3
 		}
 	}
-	in := Input{Rows: sliced(rows, "s", "u", "v"), Candidate: a, Baseline: &b,
-		Policy: Policy{Slices: []SliceRule{{By: "s", Metrics: []string{"r2"}, Margin: absolute(0.5)}}}}
+	in := Input{
+		Rows: sliced(rows, "s", "u", "v"), Candidate: a, Baseline: &b,
+		Policy: Policy{Slices: []SliceRule{{By: "s", Metrics: []string{"r2"}, Margin: absolute(0.5)}}},
+	}
 	r := decide(t, in)
 	if r.Decision != Passed || r.Rules[0].Verdict != Inconclusive || len(r.Warnings) != 1 || !strings.Contains(r.Warnings[0], "r2 on s=u has no value for the candidate: constant target") {
 		t.Errorf("%+v", r)

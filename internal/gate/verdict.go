@@ -54,6 +54,8 @@ func fromRows(r metric.Reason) bool {
 	switch r {
 	case metric.OneClass, metric.NoRows, metric.ConstantTarget, metric.ZeroTarget, metric.BadWeights:
 		return true
+	case metric.NoProbabilities, metric.NoQuantile, metric.NotFinite, metric.BadParameter, metric.Malformed:
+		return false
 	}
 	return false
 }
@@ -153,6 +155,8 @@ func (j *judgement) moreRows() {
 // blocks maps a verdict to a block (statistics.md 2.1 and 9.4).
 func (j *judgement) blocks(p Policy) bool {
 	switch j.result.Verdict {
+	case Improved, Unchanged:
+		return false
 	case Unjudgeable:
 		return true
 	case Regressed:
@@ -168,7 +172,7 @@ func (j *judgement) blocks(p Policy) bool {
 		}
 		return p.Inconclusive == InconclusiveBlock
 	}
-	return false
+	return true
 }
 
 // provedBeyond is what lenient asks for: worse than the margin, also when all rules are looked at together.

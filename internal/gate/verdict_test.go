@@ -214,15 +214,15 @@ func TestFloorsAndCeilingsJudgePointValues(t *testing.T) {
 		decision Decision
 		why      string
 	}{
-		{"ceiling kept", Rule{Max: ptr(11)}, 0.5, false, Unchanged, Passed, "mae is 10.5, not above its ceiling of 11"},
-		{"ceiling met", Rule{Max: ptr(10.5)}, 0.5, false, Unchanged, Passed, "not above"},
-		{"ceiling missed", Rule{Max: ptr(10)}, 0.5, false, Regressed, Blocked, "mae is 10.5, above its ceiling of 10; compared with the baseline it got worse by 0.5 (10 -> 10.5)"},
-		{"floor missed", Rule{Min: ptr(11)}, 0.5, false, Regressed, Blocked, "below its floor of 11"},
-		{"ceiling missed though better", Rule{Max: ptr(9), Margin: absolute(1)}, -0.5, false, Regressed, Blocked, "it got better by 0.5"},
-		{"ceiling kept, margin not", Rule{Max: ptr(20), Margin: absolute(1)}, 2, false, Regressed, Blocked, "more than the 1 tolerated"},
-		{"first run, floor only", Rule{Max: ptr(11)}, 0.5, true, Unchanged, Passed, "not above its ceiling of 11"},
-		{"first run, both", Rule{Max: ptr(11), Margin: absolute(1)}, 5, true, Regressed, Blocked, "above its ceiling"},
-		{"first run, both hold", Rule{Max: ptr(20), Margin: absolute(1)}, 5, true, Unchanged, Passed, "no baseline: first run"},
+		{"ceiling kept", Rule{Max: new(11.0)}, 0.5, false, Unchanged, Passed, "mae is 10.5, not above its ceiling of 11"},
+		{"ceiling met", Rule{Max: new(10.5)}, 0.5, false, Unchanged, Passed, "not above"},
+		{"ceiling missed", Rule{Max: new(10.0)}, 0.5, false, Regressed, Blocked, "mae is 10.5, above its ceiling of 10; compared with the baseline it got worse by 0.5 (10 -> 10.5)"},
+		{"floor missed", Rule{Min: new(11.0)}, 0.5, false, Regressed, Blocked, "below its floor of 11"},
+		{"ceiling missed though better", Rule{Max: new(9.0), Margin: absolute(1)}, -0.5, false, Regressed, Blocked, "it got better by 0.5"},
+		{"ceiling kept, margin not", Rule{Max: new(20.0), Margin: absolute(1)}, 2, false, Regressed, Blocked, "more than the 1 tolerated"},
+		{"first run, floor only", Rule{Max: new(11.0)}, 0.5, true, Unchanged, Passed, "not above its ceiling of 11"},
+		{"first run, both", Rule{Max: new(11.0), Margin: absolute(1)}, 5, true, Regressed, Blocked, "above its ceiling"},
+		{"first run, both hold", Rule{Max: new(20.0), Margin: absolute(1)}, 5, true, Unchanged, Passed, "no baseline: first run"},
 		{"first run, margin only", Rule{Margin: absolute(1)}, 5, true, Inconclusive, Passed, "no baseline: first run"},
 	} {
 		c.rule.Metric = "mae"
@@ -245,7 +245,7 @@ func TestFloorsAndCeilingsJudgePointValues(t *testing.T) {
 
 // A metric without an interval can have a floor, and a policy with a margin on it is refused.
 func TestFloorOnAMetricWithoutAnInterval(t *testing.T) {
-	r := decide(t, shifted(0.5, 0.1, Rule{Metric: "max_error", Max: ptr(12)}, Rule{Metric: "median_ae", Max: ptr(10)}))
+	r := decide(t, shifted(0.5, 0.1, Rule{Metric: "max_error", Max: new(12.0)}, Rule{Metric: "median_ae", Max: new(10.0)}))
 	if r.Decision != Blocked || r.Rules[0].Metric != "median_ae" || r.Rules[1].Verdict != Unchanged || r.Rules[1].Interval != nil {
 		t.Errorf("%+v", r)
 	}

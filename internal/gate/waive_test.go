@@ -19,7 +19,7 @@ var (
 // blocked breaks mae and rmse.
 func blocked(t *testing.T) Result {
 	t.Helper()
-	r := decide(t, shifted(2, 0.1, Rule{Metric: "mae", Margin: absolute(1)}, Rule{Metric: "rmse", Margin: absolute(1)}, Rule{Metric: "mse", Max: ptr(1000)}))
+	r := decide(t, shifted(2, 0.1, Rule{Metric: "mae", Margin: absolute(1)}, Rule{Metric: "rmse", Margin: absolute(1)}, Rule{Metric: "mse", Max: new(1000.0)}))
 	if r.Decision != Blocked {
 		t.Fatal(r.Decision)
 	}
@@ -28,7 +28,7 @@ func blocked(t *testing.T) Result {
 
 // waiver of mae that counts.
 func waiver(change func(*Waiver)) Waiver {
-	w := Waiver{Metric: "mae", By: "dr-who", Permission: "read", Reason: "new assay", Commit: "3f2a", Value: ptr(12), Given: monday}
+	w := Waiver{Metric: "mae", By: "dr-who", Permission: "read", Reason: "new assay", Commit: "3f2a", Value: new(12.0), Given: monday}
 	if change != nil {
 		change(&w)
 	}
@@ -41,7 +41,7 @@ func TestAllBlockingRulesHaveToBeWaived(t *testing.T) {
 	if one.Decision != Blocked || len(one.Warnings) != 0 {
 		t.Errorf("%s, %q", one.Decision, one.Warnings)
 	}
-	rmse := waiver(func(w *Waiver) { w.Metric, w.Value, w.By, w.Permission = "rmse", ptr(12.1), "kim", "admin" })
+	rmse := waiver(func(w *Waiver) { w.Metric, w.Value, w.By, w.Permission = "rmse", new(12.1), "kim", "admin" })
 	both := Apply(r, []Waiver{waiver(nil), rmse}, change)
 	if both.Decision != Passed || both.Decision.ExitCode() != 0 {
 		t.Fatalf("%s, %q", both.Decision, both.Warnings)
@@ -71,14 +71,14 @@ func TestWaiversThatDoNotCount(t *testing.T) {
 		"mae on sex=F by dr-who":            func(w *Waiver, _ *Change) { w.Slice = "sex=F" },
 		"it was given for another commit":   func(w *Waiver, _ *Change) { w.Commit = "beef" },
 		"for another commit":                func(w *Waiver, c *Change) { w.Commit, c.Head = "", "" },
-		"a value of 11, and now it is 12":   func(w *Waiver, _ *Change) { w.Value = ptr(11) },
+		"a value of 11, and now it is 12":   func(w *Waiver, _ *Change) { w.Value = new(11.0) },
 		"it was given for another value":    func(w *Waiver, _ *Change) { w.Value = nil },
-		"it has expired after 3 days":       func(w *Waiver, c *Change) { c.Now = monday.Add(73 * time.Hour) },
-		"it has expired after 7 days":       func(w *Waiver, c *Change) { c.Now, c.Policy.Days = monday.Add(169*time.Hour), 0 },
-		"lies in the future":                func(w *Waiver, c *Change) { c.Now = monday.Add(-time.Hour) },
+		"it has expired after 3 days":       func(_ *Waiver, c *Change) { c.Now = monday.Add(73 * time.Hour) },
+		"it has expired after 7 days":       func(_ *Waiver, c *Change) { c.Now, c.Policy.Days = monday.Add(169*time.Hour), 0 },
+		"lies in the future":                func(_ *Waiver, c *Change) { c.Now = monday.Add(-time.Hour) },
 		"its time is unknown":               func(w *Waiver, _ *Change) { w.Given = time.Time{} },
 		"it names nobody":                   func(w *Waiver, _ *Change) { w.By = "" },
-		"the author of a change may not":    func(w *Waiver, c *Change) { c.Author = "Dr-Who" },
+		"the author of a change may not":    func(_ *Waiver, c *Change) { c.Author = "Dr-Who" },
 		"the policy does not allow them to": func(w *Waiver, _ *Change) { w.By, w.Permission = "kim", "write" },
 		"by admin does not count: the poli": func(w *Waiver, _ *Change) { w.By, w.Permission = "admin", "" },
 		"by maintain does not count: the p": func(w *Waiver, _ *Change) { w.By, w.Permission = "maintain", "read" },
@@ -106,7 +106,7 @@ func TestAnAuthorMayWaiveWhereThePolicySaysSo(t *testing.T) {
 // A better value than the accepted one is accepted too, in either direction of better.
 func TestAWaiverCoversABetterValue(t *testing.T) {
 	r := decide(t, shifted(2, 0.1, Rule{Metric: "mae", Margin: absolute(1)}))
-	if got := Apply(r, []Waiver{waiver(func(w *Waiver) { w.Value = ptr(12.5) })}, change); got.Decision != Passed {
+	if got := Apply(r, []Waiver{waiver(func(w *Waiver) { w.Value = new(12.5) })}, change); got.Decision != Passed {
 		t.Errorf("%s %q", got.Decision, got.Warnings)
 	}
 }

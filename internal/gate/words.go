@@ -84,6 +84,7 @@ func (j *judgement) against() string {
 			text += "; it is not proved to be worse than tolerated, which lenient asks for"
 		}
 		return text
+	case Inconclusive, Unjudgeable: // of these two only the first comes here
 	}
 	text := fmt.Sprintf(", and %s cannot tell whether that is within the %s tolerated%s", rowsWord(r.Rows), margin, interval)
 	if j.plain.Delta < 0 && j.bounds[0].result.Delta < -j.bounds[0].at {
