@@ -77,22 +77,16 @@ type Placements struct {
 
 // PlacementsOf computes the placements of one score vector. Both classes must be there and no score NaN.
 func PlacementsOf(positive []bool, scores []float64) (Placements, error) {
-	if len(positive) != len(scores) {
-		return Placements{}, fmt.Errorf("rank scores: %d labels for %d scores", len(positive), len(scores))
+	if err := checkScores(positive, scores); err != nil {
+		return Placements{}, err
 	}
 	m := 0
-	for i, p := range positive {
+	for _, p := range positive {
 		if p {
 			m++
 		}
-		if math.IsNaN(scores[i]) {
-			return Placements{}, fmt.Errorf("rank scores: row %d is not a number", i)
-		}
 	}
 	k := len(positive) - m
-	if m == 0 || k == 0 {
-		return Placements{}, fmt.Errorf("rank scores: %d positive and %d negative rows, both classes are needed", m, k)
-	}
 	place := placeInOrder(positive, scores, float64(m), float64(k))
 	p := Placements{Positive: make([]float64, 0, m), Negative: make([]float64, 0, k)}
 	var area sum
