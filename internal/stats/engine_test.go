@@ -306,3 +306,23 @@ func TestSignFlip(t *testing.T) {
 		t.Errorf("not finite: %+v", f)
 	}
 }
+
+func TestAreaWalkIsTheArea(t *testing.T) {
+	positive, b, c := scoredRows(500, 0.2)
+	for i := range b {
+		b[i] = math.Round(3 * b[i]) // ties
+	}
+	a := newAreaResampler(positive, b, c)
+	counts := make([]uint8, len(b))
+	for i := range counts {
+		counts[i] = 1
+	}
+	want, err := PlacementsOf(positive, b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	near(t, "area", float64(walk(a.baseline, counts))/2/float64(a.positives*a.negatives), want.Area, 1e-12)
+	if _, err := AreaBootstrap(make([]bool, 3), b[:3], c[:3], Resampling{}); err == nil {
+		t.Error("one class is accepted")
+	}
+}
