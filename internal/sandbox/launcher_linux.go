@@ -1,0 +1,169 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"syscall"
+
+	"github.com/elastic/go-seccomp-bpf"
+	"github.com/landlock-lsm/go-landlock/landlock"
+	"golang.org/x/sys/unix"
+)
+
+// launch takes away what this process may do, layer by layer, and becomes the command. What goes wrong is written to
+// file descriptor 4, which closes by itself when the command starts.
+func launch() int {
+	runtime.LockOSThread()
+	orders, failures := os.NewFile(3, "orders"), os.NewFile(4, "failures")
+	unix.CloseOnExec(3)
+	unix.CloseOnExec(4)
+	var o order
+	err := json.NewDecoder(orders).Decode(&o)
+	if err == nil {
+		err = becomeCommand(o)
+	}
+	_, _ = fmt.Fprint(failures, err)
+	return 1
+}
+
+func becomeCommand(o order) error {
+	path, err := lookPath(o.Spec)
+	if err != nil {
+		return err
+	}
+	if err := os.Chdir(o.Spec.Dir); err != nil {
+		return err
+	}
+	// The kernel should take the training first when memory runs out, not the judge.
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
+	if err := setLimits(o); err != nil {
+		return fmt.Errorf("set limits: %w", err)
+	}
+	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
+		return fmt.Errorf("set no_new_privs: %w", err)
+	}
+	if o.Landlock > 0 {
+		if err := restrictFiles(o); err != nil {
+			return fmt.Errorf("restrict files: %w", err)
+		}
+	}
+	if o.UID >= 0 {
+		if err := becomeUser(o.UID); err != nil {
+			return fmt.Errorf("change user: %w", err)
+		}
+	}
+	if o.Seccomp {
+		if err := seccomp.LoadFilter(systemCalls(o.Spec.Network)); err != nil {
+			return fmt.Errorf("restrict system calls: %w", err)
+		}
+	}
+	if err := syscall.Exec(path, o.Spec.Argv, o.Spec.Env); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// lookPath finds the command in the PATH of the child's own environment.
+func lookPath(spec Spec) (string, error) {
+	name := spec.Argv[0]
+	if strings.ContainsRune(name, filepath.Separator) {
+		if !filepath.IsAbs(name) {
+			name = filepath.Join(spec.Dir, name)
+		}
+		return name, nil
+	}
+	for _, variable := range spec.Env {
+		list, ok := strings.CutPrefix(variable, "PATH=")
+		if !ok {
+			continue
+		}
+		for _, folder := range filepath.SplitList(list) {
+			candidate := filepath.Join(folder, name)
+			if info, err := os.Stat(candidate); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
+				return candidate, nil
+			}
+		}
+	}
+	return "", fmt.Errorf("%s is not in PATH", name)
+}
+
+func setLimits(o order) error {
+	l := o.Spec.Limits
+	seconds := max(uint64(l.CPU.Seconds()), 1)
+	processes := l.Processes
+	if o.UID < 0 {
+		processes += tasksOf(os.Getuid()) // the limit counts all of the user's
+	}
+	for _, limit := range []struct {
+		resource int
+		value    uint64
+	}{
+		{unix.RLIMIT_CORE, 0}, {unix.RLIMIT_FSIZE, l.File}, {unix.RLIMIT_DATA, l.Memory}, {unix.RLIMIT_NPROC, processes},
+		{unix.RLIMIT_CPU, seconds}, {unix.RLIMIT_MEMLOCK, 64 << 10}, {unix.RLIMIT_MSGQUEUE, 0},
+	} {
+		var now unix.Rlimit
+		if err := unix.Getrlimit(limit.resource, &now); err != nil {
+			return err
+		}
+		value := min(limit.value, now.Max)
+		if err := unix.Setrlimit(limit.resource, &unix.Rlimit{Cur: value, Max: value}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// tasksOf counts the threads of a user's processes.
+func tasksOf(uid int) uint64 {
+	var n uint64
+	tasks, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*")
+	for _, task := range tasks {
+		if info, err := os.Stat(task); err == nil {
+			if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) == uid {
+				n++
+			}
+		}
+	}
+	return n
+}
+
+func becomeUser(uid int) error {
+	if err := syscall.Setgroups(nil); err != nil {
+		return err
+	}
+	if err := syscall.Setresgid(uid, uid, uid); err != nil {
+		return err
+	}
+	return syscall.Setresuid(uid, uid, uid)
+}
+
+// restrictFiles leaves the child the system's programs and libraries, what it was given, and nothing else.
+func restrictFiles(o order) error {
+	config, err := landlockConfig(o.Landlock)
+	if err != nil {
+		return err
+	}
+	var rules []landlock.Rule
+	for _, path := range append(systemPaths(o.Spec.Network), o.Spec.Read...) {
+		rules = append(rules, readable(path))
+	}
+	for _, path := range o.Spec.Write {
+		rules = append(rules, landlock.RWDirs(path).WithRefer())
+	}
+	for _, device := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"} {
+		rules = append(rules, landlock.RWFiles(device).IgnoreIfMissing())
+	}
+	rules = append(rules, landlock.RWDirs("/dev/shm").IgnoreIfMissing())
+	return config.Restrict(rules...)
+}
+
+func readable(path string) landlock.Rule {
+	if info, err := os.Stat(path); err == nil && !info.IsDir() {
+		return landlock.ROFiles(path)
+	}
+	return landlock.RODirs(path).IgnoreIfMissing()
+}
