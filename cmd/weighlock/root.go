@@ -1,0 +1,68 @@
+package main
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+)
+
+// commands makes every subcommand; a new one is a file and a row here.
+var commands = []func(world) *cobra.Command{
+	newInit, newCheck, newRun, newReport, newPush, newServe, newPredict, newInspect, newDemo, newVersion,
+}
+
+// run executes one command line and returns the exit code.
+func run(ctx context.Context, args []string, w world) int {
+	root := newRoot(w)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	complain(w.stderr, err)
+	return codeOf(err)
+}
+
+func newRoot(w world) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "weighlock",
+		Short: "Weigh a change to a model before it may pass",
+		Long: strings.TrimSpace(`
+Weighlock trains the model of a change, compares it with the model of the revision
+before on the same rows, says in one report what changed and how sure it is, and
+lets only weighed models through to an OCI registry.
+
+Start with "weighlock demo" to see it work, then "weighlock init" in your own
+repository.`),
+		Example: `  weighlock demo
+  weighlock init data/customers.csv
+  weighlock run`,
+		SilenceErrors: true,
+		SilenceUsage:  true,
+		Version:       version,
+	}
+	root.SetIn(w.stdin)
+	root.SetOut(w.stdout)
+	root.SetErr(w.stderr)
+	root.SetVersionTemplate("weighlock {{.Version}}\n")
+	root.CompletionOptions.HiddenDefaultCmd = false
+	for _, make := range commands {
+		root.AddCommand(make(w))
+	}
+	return root
+}
+
+// withCodes adds the exit codes to a command's description, so that they stand in its help.
+func withCodes(long string, codes ...string) string {
+	return strings.TrimSpace(long) + "\n\nExit codes:\n  " + strings.Join(codes, "\n  ")
+}
+
+// The exit codes that several commands share.
+const (
+	codePassed        = "0    passed"
+	codeDone          = "0    done"
+	codeBlocked       = "1    blocked: a rule is broken"
+	codeMisconfigured = "2    misconfigured: the command line, weighlock.yaml or the data's schema is wrong"
+	codeUndecided     = "3    undecided: not enough evidence, and the policy says that this blocks"
+	codeInvalid       = "4    invalid: training failed, or what it handed back cannot be judged"
+	codeUnavailable   = "5    unavailable: a registry or a baseline could not be reached; a retry may help"
+	codeCancelled     = "130  cancelled"
+)

@@ -1,0 +1,145 @@
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"time"
+
+	"github.com/weighlock/weighlock/internal/baseline"
+	"github.com/weighlock/weighlock/internal/evaluation"
+	"github.com/weighlock/weighlock/internal/gate"
+	"github.com/weighlock/weighlock/internal/metric"
+	"github.com/weighlock/weighlock/internal/model"
+	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/training"
+)
+
+// contender is one of the two that are compared: its predictions on the rows that judge, and how it scored on them.
+type contender struct {
+	// model is nil when it is opaque to Weighlock.
+	model       *model.Model
+	predictions metric.Predictions
+	// digest is that of the predictions.
+	digest     string
+	evaluation evaluation.Evaluation
+	// training and scoring are what these steps took; zero for a model that was only scored.
+	training, scoring time.Duration
+	// origin says where a baseline came from; empty for the candidate.
+	origin baseline.Baseline
+}
+
+// trainCandidate fits the change on its own rows and scores it.
+func trainCandidate(ctx context.Context, o Options, law *law, rows *rows) (*contender, error) {
+	trainer, err := training.For(law.change.Train)
+	if err != nil {
+		return nil, fail(gate.Misconfigured, err, "")
+	}
+	job := jobOf(law, rows, o.Workers)
+	begun := time.Now()
+	result, err := trainer.Train(ctx, job)
+	if err != nil {
+		return nil, fail(gate.Invalid, err, "")
+	}
+	took := time.Since(begun)
+	c, err := weighContender(law, rows, result.Model, result.Predictions)
+	if err != nil {
+		return nil, err
+	}
+	c.training = took
+	return c, nil
+}
+
+// findBaseline takes the base revision's image, or trains the base revision again. On a first run there is none.
+func findBaseline(ctx context.Context, o Options, law *law, rows *rows) (*contender, error) {
+	if law.firstRun {
+		return nil, nil
+	}
+	b, err := baselineOf(ctx, o, law, rows)
+	if err != nil {
+		return nil, err
+	}
+	c, err := weighContender(law, rows, b.Model, b.Predictions)
+	if err != nil {
+		return nil, err
+	}
+	c.origin = b
+	return c, nil
+}
+
+func baselineOf(ctx context.Context, o Options, law *law, rows *rows) (baseline.Baseline, error) {
+	job := baseJobOf(law, rows, o.Workers)
+	if o.Baseline != BaselineRetrain {
+		b, err := baselineImage(ctx, o, law, job)
+		if err == nil {
+			return b, nil
+		}
+		if o.Baseline == BaselineImage || !errors.Is(err, baseline.ErrMissing) {
+			return b, fail(gate.Unavailable, err, "--baseline retrain trains the base revision again instead")
+		}
+	}
+	b, err := baseline.TrainAgain(ctx, law.base.Commit, job)
+	if err != nil {
+		return b, fail(gate.Unavailable, err, "")
+	}
+	return b, nil
+}
+
+func baselineImage(ctx context.Context, o Options, law *law, job training.Job) (baseline.Baseline, error) {
+	commits, err := law.repo.FirstParents(ctx, law.base.Commit, baseline.Lookback)
+	if err != nil {
+		return baseline.Baseline{}, err
+	}
+	images, err := modelimage.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
+	if err != nil {
+		return baseline.Baseline{}, err
+	}
+	return baseline.FromImage(ctx, images, commits, job)
+}
+
+// jobOf is what a trainer gets to fit the change.
+func jobOf(law *law, rows *rows, workers int) training.Job {
+	return training.Job{
+		Train: law.change.Train, Task: law.effective.Task, Target: law.effective.Data.Target, Exclude: excluded(law.change),
+		Rows: rows.train, Evaluate: rows.features, Classes: rows.classes, Seed: seedOf(rows.evaluation.Digest), Workers: workers,
+	}
+}
+
+// baseJobOf is what a trainer gets to fit the base revision: its own settings and its own rows.
+func baseJobOf(law *law, rows *rows, workers int) training.Job {
+	job := jobOf(law, rows, workers)
+	job.Train, job.Exclude, job.Rows = law.old.Train, excluded(law.old), rows.baseTrain
+	return job
+}
+
+// weighContender evaluates predictions, and measures how long scoring takes where there is a model to score.
+func weighContender(law *law, rows *rows, m *model.Model, p metric.Predictions) (*contender, error) {
+	c := &contender{model: m, predictions: p, digest: digestOf(p)}
+	options := evaluation.Options{Model: law.effective.Model}
+	if m != nil {
+		options.ModelDigest, options.ModelBytes = m.Digest(), m.Size()
+		begun := time.Now()
+		if _, err := m.Predict(rows.features); err != nil {
+			return nil, fail(gate.Invalid, err, "")
+		}
+		c.scoring = time.Since(begun)
+		if n := rows.features.Rows(); n > 0 {
+			options.Latency = &evaluation.Latency{RowMicroseconds: float64(c.scoring.Nanoseconds()) / 1e3 / float64(n)}
+		}
+	}
+	var err error
+	if c.evaluation, err = evaluation.Evaluate(rows.evaluation, p, options); err != nil {
+		return nil, fail(gate.Invalid, err, "")
+	}
+	return c, nil
+}
+
+// digestOf identifies predictions by their exact bits.
+func digestOf(p metric.Predictions) string {
+	h := sha256.New()
+	hashFloats(h, p.Values)
+	hashFloats(h, p.Probabilities)
+	hashLabels(h, p.Labels)
+	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+}

@@ -1,0 +1,148 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/binary"
+	"hash"
+	"math"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+
+	"github.com/google/renameio/v2"
+
+	"github.com/weighlock/weighlock/internal/config"
+	"github.com/weighlock/weighlock/internal/evaluation"
+	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/report"
+)
+
+// The files of an output folder.
+const (
+	ReportFile      = "report.json"
+	EvaluationFile  = "evaluation.json"
+	PredictionsFile = "predictions.parquet"
+	ModelFolder     = "model"
+	outputRoot      = ".weighlock"
+)
+
+// OutputFolder is where a run of this model writes, relative to the folder of its configuration.
+func OutputFolder(f *config.File) string { return path.Join(outputRoot, f.Model) }
+
+// ImageName is where images of this model live: image.name, or a folder beside the other output where there is none.
+func ImageName(f *config.File) string {
+	if f.Image.Name != "" {
+		return f.Image.Name
+	}
+	return "oci:" + path.Join(OutputFolder(f), "image")
+}
+
+// registryOptions lets a relative oci:PATH start at the folder of the configuration.
+func registryOptions(law *law, o modelimage.Options) modelimage.Options {
+	o.Dir = filepath.Join(law.repo.Dir, filepath.FromSlash(law.folder))
+	return o
+}
+
+// write replaces the last run's output. The report goes first and comes back last: while it is there, everything else
+// is complete and belongs to it, whenever the process is killed.
+func write(ctx context.Context, law *law, weighed outcome, r *report.Report) error {
+	root := filepath.Join(law.repo.Dir, filepath.FromSlash(law.folder), outputRoot)
+	folder := filepath.Join(root, law.effective.Model)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	if err := ignoreInGit(root); err != nil {
+		return err
+	}
+	for _, old := range []string{ReportFile, EvaluationFile, PredictionsFile, ModelFolder} {
+		if err := os.RemoveAll(filepath.Join(folder, old)); err != nil {
+			return err
+		}
+	}
+	if c := weighed.candidate; c != nil {
+		if err := writeContender(folder, weighed.rows.evaluation, c); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	encoded, err := r.Encode()
+	if err != nil {
+		return err
+	}
+	return renameio.WriteFile(filepath.Join(folder, ReportFile), encoded, 0o644)
+}
+
+// ignoreInGit keeps the output out of commits without touching a file of the user's.
+func ignoreInGit(root string) error {
+	file := filepath.Join(root, ".gitignore")
+	if _, err := os.Stat(file); err == nil {
+		return nil
+	}
+	return renameio.WriteFile(file, []byte("*\n"), 0o644)
+}
+
+func writeContender(folder string, rows evaluation.Rows, c *contender) error {
+	encoded, err := c.evaluation.Encode()
+	if err != nil {
+		return err
+	}
+	if err := renameio.WriteFile(filepath.Join(folder, EvaluationFile), encoded, 0o644); err != nil {
+		return err
+	}
+	predictions, err := renameio.NewPendingFile(filepath.Join(folder, PredictionsFile), renameio.WithPermissions(0o644))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = predictions.Cleanup() }()
+	if err := evaluation.WritePredictions(predictions, rows, c.predictions, true); err != nil {
+		return err
+	}
+	if err := predictions.CloseAtomicallyReplace(); err != nil {
+		return err
+	}
+	if c.model == nil {
+		return nil
+	}
+	files, err := c.model.Files()
+	if err != nil {
+		return err
+	}
+	return writeFiles(filepath.Join(folder, ModelFolder), files)
+}
+
+// writeFiles writes a flat set of files into a folder of their own.
+func writeFiles(folder string, files map[string][]byte) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	names := make([]string, 0, len(files))
+	for name := range files {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	for _, name := range names {
+		if err := renameio.WriteFile(filepath.Join(folder, name), files[name], 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func hashFloats(h hash.Hash, values []float64) {
+	buffer := binary.LittleEndian.AppendUint64(nil, uint64(len(values)))
+	for _, v := range values {
+		buffer = binary.LittleEndian.AppendUint64(buffer, math.Float64bits(v))
+	}
+	_, _ = h.Write(buffer)
+}
+
+func hashLabels(h hash.Hash, labels []int32) {
+	buffer := binary.LittleEndian.AppendUint64(nil, uint64(len(labels)))
+	for _, v := range labels {
+		buffer = binary.LittleEndian.AppendUint32(buffer, uint32(v))
+	}
+	_, _ = h.Write(buffer)
+}

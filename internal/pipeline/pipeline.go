@@ -1,0 +1,121 @@
+// Package pipeline is the steps of one run, in order, and nothing else.
+package pipeline
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"time"
+
+	"github.com/weighlock/weighlock/internal/ci"
+	"github.com/weighlock/weighlock/internal/gate"
+	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/report"
+)
+
+// DefaultConfig is the configuration file that is read when none is named.
+const DefaultConfig = "weighlock.yaml"
+
+// Where a baseline may come from.
+const (
+	// BaselineAuto takes the image of the base revision, and trains it again where there is none.
+	BaselineAuto = "auto"
+	// BaselineImage insists on an image.
+	BaselineImage = "image"
+	// BaselineRetrain never asks a registry.
+	BaselineRetrain = "retrain"
+)
+
+// Options are what a run is told from outside; the rest it reads from the repository.
+type Options struct {
+	// Dir is where to start; "" is the working directory.
+	Dir string
+	// Config is the configuration file, relative to Dir; DefaultConfig where empty.
+	Config string
+	// Base names the base revision; found by git and CI where empty.
+	Base string
+	// Baseline is one of the three words above; BaselineAuto where empty.
+	Baseline string
+	// Approvals are those given to this commit by people; only owners named in the base policy count.
+	Approvals []Approval
+	CI        ci.Run
+	// Registry says how to reach image.name.
+	Registry modelimage.Options
+	// Tool is what the report calls this program, such as "weighlock 1.2.0".
+	Tool string
+	// Workers bounds parallelism, 0 for one per processor.
+	Workers int
+	// Step is told the name of each step as it begins; it may be nil.
+	Step func(name string)
+}
+
+// Approval is somebody's word that a change to the law is meant.
+type Approval struct {
+	By string
+	// Commit is the head that was approved.
+	Commit string
+}
+
+// Run weighs the change in the working tree and writes what came out to the output folder, whatever it was. An error is
+// a Failure with its decision, or the context's; the report is nil only when there was no law to judge by.
+func Run(ctx context.Context, o Options) (*report.Report, error) {
+	if o.Step == nil {
+		o.Step = func(string) {}
+	}
+	begun := time.Now()
+	o.Step("read")
+	law, err := readLaw(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	weighed, err := weigh(ctx, o, law)
+	if ctx.Err() != nil {
+		return nil, ctx.Err()
+	}
+	r := describe(o, law, weighed, err)
+	r.Measured.Seconds = time.Since(begun).Seconds()
+	o.Step("write")
+	if writeErr := write(ctx, law, weighed, r); writeErr != nil {
+		return nil, fail(gate.Unavailable, fmt.Errorf("write %s: %w", OutputFolder(law.effective), writeErr), "")
+	}
+	return r, err
+}
+
+// outcome is what the steps of one run made; a later one is nil when an earlier one failed.
+type outcome struct {
+	rows      *rows
+	candidate *contender
+	baseline  *contender
+	result    *gate.Result
+}
+
+// weigh is the story: data, training, baseline, comparison.
+func weigh(ctx context.Context, o Options, law *law) (outcome, error) {
+	rows, err := readRows(law)
+	if err != nil {
+		return outcome{}, err
+	}
+	o.Step("train")
+	candidate, err := trainCandidate(ctx, o, law, rows)
+	if err != nil {
+		return outcome{rows: rows}, err
+	}
+	o.Step("find the baseline")
+	base, err := findBaseline(ctx, o, law, rows)
+	if err != nil {
+		return outcome{rows: rows, candidate: candidate}, err
+	}
+	o.Step("compare")
+	result, err := judge(o, law, rows, candidate, base)
+	return outcome{rows, candidate, base, result}, err
+}
+
+// seedOf derives a seed from what is compared, so that running a job again cannot roll the dice again.
+func seedOf(digests ...string) uint64 {
+	h := sha256.New()
+	for _, d := range digests {
+		_, _ = fmt.Fprintf(h, "%d:%s", len(d), d)
+	}
+	return binary.LittleEndian.Uint64(h.Sum(nil))
+}

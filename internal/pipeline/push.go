@@ -1,0 +1,166 @@
+package pipeline
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+
+	"github.com/weighlock/weighlock/internal/baseline"
+	"github.com/weighlock/weighlock/internal/evaluation"
+	"github.com/weighlock/weighlock/internal/gate"
+	"github.com/weighlock/weighlock/internal/model"
+	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/report"
+)
+
+// ReportType is the artifact type of a run's report beside the image.
+const ReportType = "application/vnd.weighlock.report.v1+json"
+
+// PushOptions are what a push is told from outside.
+type PushOptions struct {
+	Options
+	// Servers are static server binaries by platform.
+	Servers map[string][]byte
+	// Progress is told of bytes written so far and in all; it may be nil.
+	Progress func(done, total int64)
+}
+
+// Pushed is what a push published.
+type Pushed struct {
+	// Image is the repository's name, Digest the index's, Tag the write-once tag of the commit.
+	Image, Digest, Tag string
+}
+
+// Push packs the model of the last run and publishes it under its commit's tag. It refuses anything but a passed run of
+// exactly the commit that is checked out: a blocked commit gets no image.
+func Push(ctx context.Context, o PushOptions) (Pushed, error) {
+	saved, folder, law, err := savedRun(ctx, o.Options)
+	if err != nil {
+		return Pushed{}, err
+	}
+	files, err := savedModel(folder, saved)
+	if err != nil {
+		return Pushed{}, err
+	}
+	created, err := law.repo.CommitTime(ctx, saved.Head.Commit)
+	if err != nil {
+		return Pushed{}, fail(gate.Unavailable, err, "")
+	}
+	image, err := modelimage.Build(modelimage.Input{
+		Model: saved.Model, Revision: saved.Head.Commit, Created: created, Files: files, Servers: o.Servers,
+		Annotations: annotations(saved), Source: law.repo.Remote(ctx), Title: saved.Model,
+		Description: fmt.Sprintf("%s model %s, weighed by Weighlock", saved.Task, saved.Model),
+	})
+	if err != nil {
+		return Pushed{}, fail(gate.Misconfigured, err, "")
+	}
+	attachments, err := savedDocuments(folder)
+	if err != nil {
+		return Pushed{}, err
+	}
+	images, err := modelimage.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
+	if err != nil {
+		return Pushed{}, fail(gate.Misconfigured, err, "")
+	}
+	tag := baseline.Tag(saved.Head.Commit)
+	digest, err := images.Push(ctx, image, modelimage.PushOptions{Tags: []string{tag}, Attachments: attachments, Progress: o.Progress})
+	if err != nil {
+		return Pushed{}, err
+	}
+	return Pushed{Image: images.Name(), Digest: digest, Tag: tag}, nil
+}
+
+// savedRun reads the last run's report and makes sure that it is about what is checked out now.
+func savedRun(ctx context.Context, o Options) (*report.Report, string, *law, error) {
+	law, err := readLaw(ctx, o)
+	if err != nil {
+		return nil, "", nil, err
+	}
+	folder := filepath.Join(law.repo.Dir, filepath.FromSlash(law.folder), filepath.FromSlash(OutputFolder(law.effective)))
+	f, err := os.Open(filepath.Join(folder, ReportFile))
+	if err != nil {
+		return nil, "", nil, fail(gate.Misconfigured, fmt.Errorf("read the last run: %w", err), "weighlock run comes first")
+	}
+	defer func() { _ = f.Close() }()
+	saved, err := report.Decode(f)
+	if err != nil {
+		return nil, "", nil, fail(gate.Invalid, fmt.Errorf("read the last run: %w", err), "weighlock run again")
+	}
+	switch {
+	case saved.Decision != gate.Passed:
+		err = fmt.Errorf("push %s: the run was %s; only a passed model gets an image", saved.Model, saved.Decision)
+		return nil, "", nil, fail(gate.Blocked, err, "")
+	case saved.Head.Dirty || law.dirty:
+		err = errors.New("push: the working tree differs from its commit, so no commit could be named as the image's source")
+		return nil, "", nil, fail(gate.Misconfigured, err, "commit, then weighlock run, then push")
+	case saved.Head.Commit != law.head:
+		err = fmt.Errorf("push: the last run weighed %s, but %s is checked out", short(saved.Head.Commit), short(law.head))
+		return nil, "", nil, fail(gate.Misconfigured, err, "weighlock run again")
+	}
+	return saved, folder, law, nil
+}
+
+// savedModel reads the model that the run wrote; it must be the one that the report is about.
+func savedModel(folder string, saved *report.Report) (map[string][]byte, error) {
+	root, err := os.OpenRoot(filepath.Join(folder, ModelFolder))
+	if err != nil {
+		if errors.Is(err, os.ErrNotExist) {
+			err = fmt.Errorf("push %s: the run left predictions but no model that can be scored: it was judged, and cannot be served", saved.Model)
+		}
+		return nil, fail(gate.Misconfigured, err, "")
+	}
+	defer func() { _ = root.Close() }()
+	m, err := model.Load(root.FS())
+	if err != nil {
+		return nil, fail(gate.Invalid, fmt.Errorf("read the last run's model: %w", err), "weighlock run again")
+	}
+	if m.Digest() != saved.ModelFile.Digest {
+		return nil, fail(gate.Invalid, fmt.Errorf("read the last run's model: it is %s, but %s was weighed", m.Digest(), saved.ModelFile.Digest), "weighlock run again")
+	}
+	return m.Files()
+}
+
+// savedDocuments are what goes beside the image: how it scored, on which rows, and the whole report. Predictions leave
+// without ids, for no id of a patient may reach a registry.
+func savedDocuments(folder string) ([]modelimage.Attachment, error) {
+	var attachments []modelimage.Attachment
+	for _, document := range []struct{ file, kind string }{{EvaluationFile, modelimage.EvaluationType}, {ReportFile, ReportType}} {
+		content, err := os.ReadFile(filepath.Join(folder, document.file))
+		if err != nil {
+			return nil, fail(gate.Misconfigured, fmt.Errorf("read the last run: %w", err), "weighlock run again")
+		}
+		attachments = append(attachments, modelimage.Attachment{ArtifactType: document.kind, Data: content})
+	}
+	content, err := os.ReadFile(filepath.Join(folder, PredictionsFile))
+	if err != nil {
+		return nil, fail(gate.Misconfigured, fmt.Errorf("read the last run: %w", err), "weighlock run again")
+	}
+	var anonymous bytes.Buffer
+	if err := evaluation.WithoutIDs(&anonymous, content); err != nil {
+		return nil, fail(gate.Invalid, fmt.Errorf("read the last run's predictions: %w", err), "weighlock run again")
+	}
+	return append(attachments, modelimage.Attachment{ArtifactType: modelimage.PredictionsType, Data: anonymous.Bytes()}), nil
+}
+
+// annotations say on the image what let it through. They are a function of what was weighed alone, so that the same
+// commit gives the same digest.
+func annotations(saved *report.Report) map[string]string {
+	found := map[string]string{
+		"dev.weighlock.task":              string(saved.Task),
+		"dev.weighlock.decision":          string(saved.Decision),
+		"dev.weighlock.policy.digest":     saved.Policy.Digest,
+		"dev.weighlock.data.digest":       saved.Data.Digest,
+		"dev.weighlock.evaluation.digest": saved.Data.Evaluation.Digest,
+		"dev.weighlock.evaluation.rows":   strconv.Itoa(saved.Data.Evaluation.Rows),
+	}
+	for _, rule := range saved.Rules {
+		if rule.Slice == "" && rule.Candidate != nil {
+			found["dev.weighlock.metric."+rule.Metric] = strconv.FormatFloat(*rule.Candidate, 'g', -1, 64)
+		}
+	}
+	return found
+}
