@@ -133,7 +133,7 @@ func (f textFormat) run(first []byte, br *blockReader, m *merger, pl *plan) erro
 			work <- b
 			data, err = br.next()
 		}
-		if err == errLongRecord {
+		if errors.Is(err, errLongRecord) {
 			err = f.longRecord(data, br, pl)
 		}
 		failed = err

@@ -103,8 +103,10 @@ func (c *checker) target() {
 		}
 		rows := where(y.Len(), y.Missing)
 		if len(rows) > 0 {
-			c.add(Check{Name: "missing-target", Severity: Block, Column: c.Target, Rows: pick(side.keys, rows), Count: len(rows),
-				Message: fmt.Sprintf("%s of the %s rows have no target", count(len(rows), y.Len()), side.name)})
+			c.add(Check{
+				Name: "missing-target", Severity: Block, Column: c.Target, Rows: pick(side.keys, rows), Count: len(rows),
+				Message: fmt.Sprintf("%s of the %s rows have no target", count(len(rows), y.Len()), side.name),
+			})
 		}
 		if constant(y) {
 			c.add(Check{Name: "constant-target", Severity: Warn, Column: c.Target, Message: "the target is the same in all " + side.name + " rows"})
@@ -132,8 +134,10 @@ func (c *checker) classes() {
 			}
 		}
 		for _, s := range sortedKeys(times) {
-			c.add(Check{Name: "class-missing", Severity: Warn, Column: c.Target, Count: times[s],
-				Message: fmt.Sprintf("class %s is in %d rows and in no %s row", clip(s), times[s], where)})
+			c.add(Check{
+				Name: "class-missing", Severity: Warn, Column: c.Target, Count: times[s],
+				Message: fmt.Sprintf("class %s is in %d rows and in no %s row", clip(s), times[s], where),
+			})
 		}
 	}
 	missing(z, y, "training")
@@ -149,16 +153,20 @@ func (c *checker) overlap() {
 	if c.ID != "" {
 		rows := where(len(c.EvaluateKeys), func(i int) bool { return train[c.EvaluateKeys[i]] })
 		if len(rows) > 0 {
-			c.add(Check{Name: "id-overlap", Severity: Block, Column: c.ID, Rows: pick(c.EvaluateKeys, rows), Count: len(rows),
-				Message: fmt.Sprintf("%s of the evaluation rows have an id that trains as well", count(len(rows), len(c.EvaluateKeys)))})
+			c.add(Check{
+				Name: "id-overlap", Severity: Block, Column: c.ID, Rows: pick(c.EvaluateKeys, rows), Count: len(rows),
+				Message: fmt.Sprintf("%s of the evaluation rows have an id that trains as well", count(len(rows), len(c.EvaluateKeys))),
+			})
 		}
 	}
 	if a, b, ok := c.both(c.Group); ok {
 		known := texts(a)
 		rows := where(b.Len(), func(i int) bool { return !b.Missing(i) && known[b.Text(i)] })
 		if len(rows) > 0 {
-			c.add(Check{Name: "group-overlap", Severity: Block, Column: c.Group, Rows: pick(c.EvaluateKeys, rows), Count: len(rows),
-				Message: fmt.Sprintf("%s of the evaluation rows belong to a group that trains as well", count(len(rows), b.Len()))})
+			c.add(Check{
+				Name: "group-overlap", Severity: Block, Column: c.Group, Rows: pick(c.EvaluateKeys, rows), Count: len(rows),
+				Message: fmt.Sprintf("%s of the evaluation rows belong to a group that trains as well", count(len(rows), b.Len())),
+			})
 		}
 	}
 	if a, b, ok := c.both(c.Time); ok && a.Kind != Category && b.Kind != Category {
@@ -178,8 +186,10 @@ func (c *checker) leakOfTime(a, b *Column) {
 	}
 	rows := where(a.Len(), func(i int) bool { return a.Floats[i] >= b.Floats[first] })
 	if len(rows) > 0 {
-		c.add(Check{Name: "time-leakage", Severity: Block, Column: c.Time, Rows: pick(c.TrainKeys, rows), Count: len(rows),
-			Message: fmt.Sprintf("%s of the training rows are not before the first evaluation row (%s)", count(len(rows), a.Len()), b.Text(first))})
+		c.add(Check{
+			Name: "time-leakage", Severity: Block, Column: c.Time, Rows: pick(c.TrainKeys, rows), Count: len(rows),
+			Message: fmt.Sprintf("%s of the training rows are not before the first evaluation row (%s)", count(len(rows), a.Len()), b.Text(first)),
+		})
 	}
 }
 
@@ -216,8 +226,10 @@ func (c *checker) sharedRows() {
 	}
 	rows := where(len(whole[1]), func(i int) bool { return train[whole[1][i]] })
 	if n := c.Evaluate.Rows(); len(rows) > 0 {
-		k := Check{Name: "shared-rows", Severity: Warn, Rows: pick(c.EvaluateKeys, rows), Count: len(rows),
-			Message: fmt.Sprintf("%s of the evaluation rows stand among the training rows as well, id aside", count(len(rows), n))}
+		k := Check{
+			Name: "shared-rows", Severity: Warn, Rows: pick(c.EvaluateKeys, rows), Count: len(rows),
+			Message: fmt.Sprintf("%s of the evaluation rows stand among the training rows as well, id aside", count(len(rows), n)),
+		}
 		if float64(len(rows)) > maxShared*float64(n) {
 			k.Severity = Block
 			k.Message += "; more than 0.1 % is too many: remove the copies, or keep them on one side with evaluate.group"
@@ -253,8 +265,10 @@ func (c *checker) duplicates(side string, rows [][sha256.Size]byte, keys []strin
 	if len(again) == 0 {
 		return
 	}
-	k := Check{Name: "duplicates", Severity: Info, Rows: pick(keys, again), Count: len(again),
-		Message: fmt.Sprintf("%s of the %s rows repeat an earlier one", count(len(again), len(rows)), side)}
+	k := Check{
+		Name: "duplicates", Severity: Info, Rows: pick(keys, again), Count: len(again),
+		Message: fmt.Sprintf("%s of the %s rows repeat an earlier one", count(len(again), len(rows)), side),
+	}
 	if float64(len(again)) > manyDuplicates*float64(len(rows)) {
 		k.Severity = Warn
 	}
@@ -283,8 +297,10 @@ func (c *checker) conflicts(features, whole [2][][sha256.Size]byte) {
 		n += len(rows)
 		keys = append(keys, pick(all, rows)...)
 	}
-	k := Check{Name: "label-conflicts", Severity: Warn, Column: c.Target, Rows: some(keys), Count: n,
-		Message: fmt.Sprintf("%s rows have equal features and different labels", count(n, len(features[0])+len(features[1])))}
+	k := Check{
+		Name: "label-conflicts", Severity: Warn, Column: c.Target, Rows: some(keys), Count: n,
+		Message: fmt.Sprintf("%s rows have equal features and different labels", count(n, len(features[0])+len(features[1]))),
+	}
 	if y, ok := c.Train.Column(c.Target); ok && y.Kind == Number {
 		k.Severity = Info
 	}
@@ -329,8 +345,10 @@ func (c *checker) category(f *Column) {
 		c.add(Check{Name: "id-like", Severity: Warn, Column: f.Name, Message: "column " + clip(f.Name) + " has another text in every training row: it looks like an id"})
 	}
 	if odd != "" && len(used) >= 20 && float64(numbers) >= 0.95*float64(len(used)) {
-		c.add(Check{Name: "almost-numbers", Severity: Warn, Column: f.Name,
-			Message: fmt.Sprintf("column %s is read as a category because of texts such as %s, the rest are numbers", clip(f.Name), clip(odd))})
+		c.add(Check{
+			Name: "almost-numbers", Severity: Warn, Column: f.Name,
+			Message: fmt.Sprintf("column %s is read as a category because of texts such as %s, the rest are numbers", clip(f.Name), clip(odd)),
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package dataset
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -14,8 +15,8 @@ func csvBorder(b []byte) int {
 	if !odd && bytes.IndexByte(b, '"') < 0 {
 		return bytes.LastIndexByte(b, '\n') + 1
 	}
-	for i := len(b) - 1; i >= 0; i-- {
-		switch b[i] {
+	for i, c := range slices.Backward(b) {
+		switch c {
 		case '"':
 			odd = !odd
 		case '\n':

@@ -46,8 +46,10 @@ func (c *checker) drift() {
 			if s.column == c.Target {
 				name = "target-drift"
 			}
-			c.add(Check{Name: name, Severity: Warn, Column: s.column,
-				Message: fmt.Sprintf("column %s is distributed otherwise in the evaluation rows than in the training rows: %s %.3f, q %.2g", clip(s.column), s.measure, s.size, q[i])})
+			c.add(Check{
+				Name: name, Severity: Warn, Column: s.column,
+				Message: fmt.Sprintf("column %s is distributed otherwise in the evaluation rows than in the training rows: %s %.3f, q %.2g", clip(s.column), s.measure, s.size, q[i]),
+			})
 		}
 	}
 }
@@ -172,8 +174,10 @@ func (c *checker) leaks() {
 			measure, size = "separates the classes with an AUC of", separation(f, y)
 		}
 		if size > maxLeak {
-			c.add(Check{Name: "target-leak", Severity: Warn, Column: f.Name,
-				Message: fmt.Sprintf("column %s %s %.4f: does it know the answer?", clip(f.Name), measure, size)})
+			c.add(Check{
+				Name: "target-leak", Severity: Warn, Column: f.Name,
+				Message: fmt.Sprintf("column %s %s %.4f: does it know the answer?", clip(f.Name), measure, size),
+			})
 		}
 	}
 }

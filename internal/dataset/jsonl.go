@@ -33,6 +33,7 @@ func (t token) can(text []byte) mask {
 			return 0
 		}
 		return canNumber
+	case jsonString:
 	}
 	if len(text) == 0 {
 		return canAll

@@ -74,7 +74,7 @@ func keyBase(key string) string {
 		return key
 	}
 	for _, c := range []byte(key[:2*keyBytes]) {
-		if !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') {
 			return key
 		}
 	}

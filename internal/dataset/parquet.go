@@ -178,7 +178,7 @@ func (r parquetReader) read(file *parquet.File, at int, c *Column, o Options) (*
 		pages := group.ColumnChunks()[at].Pages()
 		for {
 			page, err := pages.ReadPage()
-			if err == io.EOF {
+			if errors.Is(err, io.EOF) {
 				break
 			}
 			if err != nil {
@@ -198,11 +198,11 @@ func (r parquetReader) read(file *parquet.File, at int, c *Column, o Options) (*
 						return nil, e
 					}
 				}
-				if err != nil && err != io.EOF {
+				if err != nil && !errors.Is(err, io.EOF) {
 					_ = pages.Close()
 					return nil, &Error{Msg: "read page", Err: err}
 				}
-				if err == io.EOF || n == 0 {
+				if errors.Is(err, io.EOF) || n == 0 {
 					break
 				}
 			}
@@ -314,6 +314,7 @@ func newParquetReader(t parquet.Type) (parquetReader, *Error) {
 		return floatReader(parquet.Value.Double), nil
 	case parquet.ByteArray:
 		return textReader(func(b []byte, v parquet.Value) []byte { return append(b, v.ByteArray()...) }), nil
+	case parquet.Int96, parquet.FixedLenByteArray:
 	}
 	return parquetReader{}, &Error{Msg: fmt.Sprintf("the type %s cannot be read", t)}
 }

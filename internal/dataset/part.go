@@ -105,6 +105,7 @@ func (c *partColumn) add(cell []byte) string {
 			c.codes = append(c.codes, c.dict.code(cell))
 		}
 		return ""
+	case Number, Boolean, Date:
 	}
 	if !c.fixed {
 		can := classify(cell)

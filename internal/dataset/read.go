@@ -28,10 +28,7 @@ func Extensions() []string {
 // date that all of its values are, else category; texts like 007 and whole numbers beyond 2^53 make a category, since
 // as numbers they would lose something.
 func Read(fsys fs.FS, path string, o Options) (*Table, error) {
-	o = o.withDefaults()
-	if o.Workers <= 0 {
-		o.Workers = runtime.GOMAXPROCS(0)
-	}
+	o = o.ready()
 	base, packing := path, ""
 	for _, p := range []string{".gz", ".zst"} {
 		if s, ok := strings.CutSuffix(path, p); ok {
@@ -42,32 +39,61 @@ func Read(fsys fs.FS, path string, o Options) (*Table, error) {
 	var err error
 	switch {
 	case strings.HasSuffix(base, ".csv"):
-		t, err = readText(source{fsys, path, packing}, csvFormat, o)
+		t, err = readText(source{fsys: fsys, path: path, packing: packing}, csvFormat, o)
 	case strings.HasSuffix(base, ".jsonl"):
-		t, err = readText(source{fsys, path, packing}, jsonFormat, o)
+		t, err = readText(source{fsys: fsys, path: path, packing: packing}, jsonFormat, o)
 	case strings.HasSuffix(path, ".parquet"):
 		t, err = readParquet(fsys, path, o)
 	default:
 		return nil, &Error{File: path, Msg: "unknown format: extensions are " + strings.Join(Extensions(), ", ")}
 	}
+	return o.checked(t, err, path)
+}
+
+// ReadCSV reads a table from the bytes of a CSV file, as Read does; name stands for the path in errors. A program that
+// only needs this does not carry the code for Parquet.
+func ReadCSV(data []byte, name string, o Options) (*Table, error) {
+	o = o.ready()
+	t, err := readText(source{data: data, path: name}, csvFormat, o)
+	return o.checked(t, err, name)
+}
+
+// ready fills in what depends on the machine, too.
+func (o Options) ready() Options {
+	o = o.withDefaults()
+	if o.Workers <= 0 {
+		o.Workers = runtime.GOMAXPROCS(0)
+	}
+	return o
+}
+
+// checked refuses what was read if it has no rows or lacks a column.
+func (o Options) checked(t *Table, err error, path string) (*Table, error) {
 	if err != nil {
 		return nil, err
 	}
 	if t.Rows() == 0 || len(t.Columns) == 0 {
 		return nil, &Error{File: path, Msg: "has no rows"}
 	}
-	return t, o.checkNames(t)
+	if err := o.checkNames(t); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // A source opens a file as often as it is read.
 type source struct {
 	fsys    fs.FS
+	data    []byte // instead of fsys
 	path    string
 	packing string
 }
 
 // open gives the unpacked bytes and the number of packed ones.
 func (s source) open() (io.Reader, func(), int64, error) {
+	if s.fsys == nil {
+		return bytes.NewReader(s.data), func() {}, int64(len(s.data)), nil
+	}
 	f, err := s.fsys.Open(s.path)
 	if err != nil {
 		return nil, nil, 0, &Error{File: s.path, Msg: "open", Err: pathCause(err)}
@@ -101,15 +127,16 @@ func (s source) open() (io.Reader, func(), int64, error) {
 
 // pathCause leaves out what the message says already.
 func pathCause(err error) error {
-	var p *fs.PathError
-	if errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
 	}
 	return err
 }
 
-var csvFormat = textFormat{border: csvBorder, parse: parseCSV, header: readCSVHeader}
-var jsonFormat = textFormat{border: jsonBorder, parse: parseJSON}
+var (
+	csvFormat  = textFormat{border: csvBorder, parse: parseCSV, header: readCSVHeader}
+	jsonFormat = textFormat{border: jsonBorder, parse: parseJSON}
+)
 
 // readText reads a file once with kinds guessed from its beginning, and again if the guess did not hold to the end.
 func readText(s source, f textFormat, o Options) (*Table, error) {
@@ -139,7 +166,7 @@ func readOnce(s source, f textFormat, o Options, pl *plan) (*merger, error) {
 	br := &blockReader{name: s.path, r: r, border: f.border, limit: o.MaxBytes, max: o.MaxBytes, record: max(maxRecord, 2*o.MaxCell)}
 	br.pool = &sync.Pool{New: func() any { return make([]byte, 0, blockSize) }}
 	first, err := br.next()
-	if err != nil && err != errLongRecord {
+	if err != nil && !errors.Is(err, errLongRecord) {
 		return nil, err
 	}
 	if bytes.HasPrefix(first, []byte("\xfe\xff")) || bytes.HasPrefix(first, []byte("\xff\xfe")) {
@@ -163,7 +190,7 @@ func readOnce(s source, f textFormat, o Options, pl *plan) (*merger, error) {
 		pl = f.guess(first, header, o)
 	}
 	m := newMerger(s.path, pl, line, o)
-	if err == errLongRecord {
+	if errors.Is(err, errLongRecord) {
 		e := f.longRecord(first, br, pl)
 		return nil, shiftError(e, line-1)
 	}

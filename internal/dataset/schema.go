@@ -3,6 +3,7 @@ package dataset
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -126,10 +127,8 @@ func (o Options) withDefaults() Options {
 
 // kind is the declared kind of a column, 0 when it is to be inferred.
 func (o Options) kind(name string) Kind {
-	for _, n := range o.Text {
-		if n == name {
-			return Category
-		}
+	if slices.Contains(o.Text, name) {
+		return Category
 	}
 	f, _ := o.Schema.Field(name)
 	return f.Kind

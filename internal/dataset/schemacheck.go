@@ -81,7 +81,9 @@ func (c *checker) breach(f Field, s Severity, what string, broken func(*Column, 
 		n, total = n+len(rows), total+col.Len()
 	}
 	if n > 0 {
-		c.add(Check{Name: "schema", Severity: s, Column: f.Name, Rows: some(keys), Count: n,
-			Message: fmt.Sprintf("column %s is %s in %s of the rows, first at %s", clip(f.Name), what, count(n, total), where0)})
+		c.add(Check{
+			Name: "schema", Severity: s, Column: f.Name, Rows: some(keys), Count: n,
+			Message: fmt.Sprintf("column %s is %s in %s of the rows, first at %s", clip(f.Name), what, count(n, total), where0),
+		})
 	}
 }

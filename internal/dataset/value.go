@@ -33,6 +33,7 @@ func (k Kind) mask() mask {
 		return canBoolean
 	case Date:
 		return canDate
+	case Category:
 	}
 	return 0
 }
@@ -98,6 +99,7 @@ func parseCell(k Kind, cell []byte) (v float64, wrong string) {
 		if v, ok = parseDate(b); !ok {
 			return 0, clip(string(cell)) + " is not a date: write 2006-01-02 or 2006-01-02T15:04:05Z"
 		}
+	case Category:
 	}
 	return v, ""
 }
@@ -135,6 +137,9 @@ const (
 func dateInRange(v float64) bool {
 	return v >= minDate && v <= maxDate && (math.Abs(v) < fineDate || v == math.Trunc(v))
 }
+
+// ParseDate reads what Read takes for a date: seconds since 1970-01-01 UTC.
+func ParseDate(text string) (seconds float64, ok bool) { return parseDate([]byte(text)) }
 
 // parseDate reads an ISO 8601 date (2006-01-02) or date-time (2006-01-02T15:04, 2006-01-02 15:04:05.999999+01:00); a
 // time without an offset is UTC. Digits beyond the microsecond must be zero.
@@ -257,6 +262,7 @@ func appendValue(b []byte, k Kind, v float64) []byte {
 		return strconv.AppendBool(b, v != 0)
 	case Date:
 		return appendDate(b, v)
+	case Number, Category:
 	}
 	size := math.Abs(v)
 	switch {

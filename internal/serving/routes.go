@@ -150,8 +150,7 @@ func (s *Server) score(w http.ResponseWriter, r *http.Request, read func(*frame,
 	defer bodies.Put(body)
 	if _, err := body.ReadFrom(http.MaxBytesReader(w, r.Body, s.limits.MaxBody)); err != nil {
 		status, message := http.StatusBadRequest, "the body could not be read"
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
+		if _, ok := errors.AsType[*http.MaxBytesError](err); ok {
 			status, message = http.StatusRequestEntityTooLarge, "the body is too large"
 		}
 		fail(status, message)
@@ -228,7 +227,7 @@ func (f *frame) readCSV(body []byte) (*dataset.Table, error) {
 	for _, feature := range f.features {
 		schema = append(schema, dataset.Field{Name: feature.Name, Kind: feature.Kind, Nullable: true})
 	}
-	t, err := dataset.ReadFrom(bytes.NewReader(body), "request.csv", dataset.Options{Schema: schema, MaxRows: f.limits.MaxRows, Workers: 1})
+	t, err := dataset.ReadCSV(body, "request.csv", dataset.Options{Schema: schema, MaxRows: f.limits.MaxRows, Workers: 1})
 	if err != nil {
 		return nil, bad("%s", err)
 	}

@@ -153,7 +153,8 @@ func TestBadRequestsAreRefusedAndSayWhy(t *testing.T) {
 	}{
 		{"not JSON", "", `{`, 400, "line 1, column 2"},
 		{"trailing data", "", `{"instances":[[1,"a",true]]} x`, 400, "after the end"},
-		{"duplicate key", "", `{"instances":[[1,"a",true]],"instances":[]}`, 400, "both"},
+		{"duplicate key", "", `{"instances":[[1,"a",true]],"instances":[]}`, 400, "twice"},
+		{"two kinds of rows", "", `{"instances":[[1,"a",true]],"inputs":[]}`, 400, "both"},
 		{"duplicate feature", "", `{"instances":[{"size":1,"size":2,"colour":"a","new":true}]}`, 400, "twice"},
 		{"wrong case", "", `{"Instances":[[1,"a",true]]}`, 400, "unknown key"},
 		{"no rows", "", `{"instances":[]}`, 400, "no rows"},
