@@ -339,4 +339,3 @@ func rowsOptions(f *config.File, classes []string) evaluation.RowsOptions {
 	}
 	return o
 }
-

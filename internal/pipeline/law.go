@@ -195,4 +195,6 @@ func short(commit string) string {
 }
 
 // join puts a path of the configuration behind the folder that holds the configuration.
-func join(folder, name string) string { return path.Clean(path.Join(folder, strings.TrimPrefix(name, "./"))) }
+func join(folder, name string) string {
+	return path.Clean(path.Join(folder, strings.TrimPrefix(name, "./")))
+}

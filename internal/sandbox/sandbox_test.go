@@ -85,7 +85,7 @@ func TestNothingOutsideIsReached(t *testing.T) {
 		"by symbolic link":          `ln -s ` + secret + ` l; cat l && echo ESCAPED`,
 		"by hard link":              `ln ` + secret + ` h && cat h && echo ESCAPED`,
 		"writing elsewhere":         `touch /tmp/escaped-probe && echo ESCAPED`,
-		"truncating elsewhere":      python(`import os; os.truncate("`+secret+`",0); print("ESCAPED")`),
+		"truncating elsewhere":      python(`import os; os.truncate("` + secret + `",0); print("ESCAPED")`),
 		"listing home":              `ls /root && echo ESCAPED; ls /home && echo ESCAPED`,
 		"password hashes":           `cat /etc/shadow && echo ESCAPED`,
 		"internet socket":           python(`import socket; socket.socket(socket.AF_INET, socket.SOCK_STREAM); print("ESCAPED")`),
