@@ -8,8 +8,10 @@ import (
 )
 
 // commands makes every subcommand; a new one is a file and a row here.
-var commands = []func(world) *cobra.Command{
-	newInit, newCheck, newRun, newReport, newPush, newServe, newPredict, newInspect, newDemo, newVersion,
+func commands(w world) []*cobra.Command {
+	return []*cobra.Command{
+		newCheck(w), newRun(w), newReport(w), newPush(w), newServe(w), newPredict(w), newDemo(w), newVersion(w),
+	}
 }
 
 // run executes one command line and returns the exit code.
@@ -44,9 +46,7 @@ repository.`),
 	root.SetErr(w.stderr)
 	root.SetVersionTemplate("weighlock {{.Version}}\n")
 	root.CompletionOptions.HiddenDefaultCmd = false
-	for _, make := range commands {
-		root.AddCommand(make(w))
-	}
+	root.AddCommand(commands(w)...)
 	return root
 }
 

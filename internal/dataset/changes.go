@@ -15,12 +15,23 @@ type Changes struct {
 	NewColumns []string
 }
 
-// ChangedRows compares two revisions of a table row by row. columns are the ones compared besides the target; nil is
-// all of the base's. A column that the change lacks alters every row that has a value there; one that only the change
-// has alters none. The keys say which rows belong together; rows whose keys are hashes of their content, and equal but
-// for "#2", are compared as a multiset. Pass the base's evaluation rows to learn whether the judge was changed.
-func ChangedRows(base, change *Table, baseKeys, changeKeys []string, target string, columns []string) Changes {
+// Comparison is two revisions of a table.
+type Comparison struct {
+	Base, Change         *Table
+	BaseKeys, ChangeKeys []string
+	// Target is compared as the label; empty where there is none.
+	Target string
+	// Columns are compared besides the target; nil is all of the base's.
+	Columns []string
+}
+
+// ChangedRows compares two revisions of a table row by row. A column that the change lacks alters every row that has a
+// value there; one that only the change has alters none. The keys say which rows belong together; rows whose keys are
+// hashes of their content, and equal but for "#2", are compared as a multiset. Pass the base's evaluation rows to learn
+// whether the judge was changed.
+func ChangedRows(in Comparison) Changes {
 	var out Changes
+	base, change, target, columns := in.Base, in.Change, in.Target, in.Columns
 	for _, c := range change.Columns {
 		if _, ok := base.Column(c.Name); !ok {
 			out.NewColumns = append(out.NewColumns, c.Name)
@@ -30,7 +41,7 @@ func ChangedRows(base, change *Table, baseKeys, changeKeys []string, target stri
 		columns = base.Names()
 	}
 	columns = slices.DeleteFunc(slices.Clone(columns), func(n string) bool { return n == target })
-	baseKeys, changeKeys = matchRepeats(base, change, baseKeys, changeKeys)
+	baseKeys, changeKeys := matchRepeats(in)
 	at, seen := make(map[string]int, len(changeKeys)), make(map[string]bool, len(baseKeys))
 	for j, k := range changeKeys {
 		at[k] = j
@@ -74,7 +85,8 @@ func sameCell(a *Table, i int, b *Table, j int, name string) bool {
 
 // matchRepeats numbers rows of equal content anew, so that those which are equal in every shared column get the same
 // number in both tables: their order in a file means nothing.
-func matchRepeats(base, change *Table, baseKeys, changeKeys []string) ([]string, []string) {
+func matchRepeats(in Comparison) (baseOut, changeOut []string) {
+	base, change, baseKeys, changeKeys := in.Base, in.Change, in.BaseKeys, in.ChangeKeys
 	repeated := make(map[string]bool)
 	for _, keys := range [][]string{baseKeys, changeKeys} {
 		for _, k := range keys {

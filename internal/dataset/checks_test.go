@@ -114,7 +114,7 @@ func TestChangedRows(t *testing.T) {
 	a, _ := base.Keys("id", nil)
 	b, _ := change.Keys("id", nil)
 	want := Changes{Labels: []string{"1"}, Altered: []string{"3"}, Removed: []string{"4"}, Added: []string{"5"}, NewColumns: []string{"z"}}
-	if diff := cmp.Diff(want, ChangedRows(base, change, a, b, "y", nil)); diff != "" {
+	if diff := cmp.Diff(want, ChangedRows(Comparison{Base: base, Change: change, BaseKeys: a, ChangeKeys: b, Target: "y"})); diff != "" {
 		t.Error(diff)
 	}
 	if n := len(want.Checks("y")); n != 5 {
@@ -125,12 +125,12 @@ func TestChangedRows(t *testing.T) {
 	change = mustRead(t, "c.csv", "x,y\n2,a\n1,b\n1,a\n1,b\n", Options{})
 	a, _ = base.Keys("", []string{"x"})
 	b, _ = change.Keys("", []string{"x"})
-	if diff := cmp.Diff(Changes{}, ChangedRows(base, change, a, b, "y", nil)); diff != "" {
+	if diff := cmp.Diff(Changes{}, ChangedRows(Comparison{Base: base, Change: change, BaseKeys: a, ChangeKeys: b, Target: "y"})); diff != "" {
 		t.Error(diff)
 	}
 	change = mustRead(t, "c.csv", "x,y\n2,a\n1,b\n1,a\n1,a\n", Options{})
 	b, _ = change.Keys("", []string{"x"})
-	if got := ChangedRows(base, change, a, b, "y", nil); len(got.Labels) != 1 || len(got.Added)+len(got.Removed) != 0 {
+	if got := ChangedRows(Comparison{Base: base, Change: change, BaseKeys: a, ChangeKeys: b, Target: "y"}); len(got.Labels) != 1 || len(got.Added)+len(got.Removed) != 0 {
 		t.Errorf("%+v", got)
 	}
 }

@@ -33,8 +33,42 @@ type Split struct {
 // rows evaluate, together with all rows of the same moment as the first of them. Rows of equal content, whose keys differ
 // in "#2" alone, stay together. It is an error when a side is empty.
 func MakeSplit(t *Table, keys []string, s SplitSpec) (Split, error) {
+	evaluate, cutoff, err := rule(t, keys, s)
+	if err != nil {
+		return Split{}, err
+	}
+	out := split(t, evaluate)
+	out.Cutoff = cutoff
+	return out, out.refuseEmpty(t)
+}
+
+// MakeSplitAt splits another revision of a table by the rule of the base: by time at the base's cut-off, else as
+// MakeSplit does. A side may be empty.
+func MakeSplitAt(t *Table, keys []string, s SplitSpec, cutoff float64) (Split, error) {
+	if s.Time != "" {
+		return splitAt(t, s.Time, cutoff)
+	}
+	evaluate, _, err := rule(t, keys, s)
+	if err != nil {
+		return Split{}, err
+	}
+	return split(t, evaluate), nil
+}
+
+// SplitAt splits by a cut-off that is known, such as the base revision's: rows at or after it evaluate. It is an error
+// when a side is empty.
+func SplitAt(t *Table, column string, cutoff float64) (Split, error) {
+	out, err := splitAt(t, column, cutoff)
+	if err != nil {
+		return Split{}, err
+	}
+	return out, out.refuseEmpty(t)
+}
+
+// rule says of each row whether it evaluates; cutoff is set for a split by time.
+func rule(t *Table, keys []string, s SplitSpec) (evaluate func(i int) bool, cutoff float64, err error) {
 	if !(s.Holdout > 0 && s.Holdout < 1) {
-		return Split{}, fmt.Errorf("split %s: holdout is %v, want a share between 0 and 1", t.Name, s.Holdout)
+		return nil, 0, fmt.Errorf("split %s: holdout is %v, want a share between 0 and 1", t.Name, s.Holdout)
 	}
 	set := 0
 	for _, n := range []string{s.Stratify, s.Group, s.Time} {
@@ -44,17 +78,19 @@ func MakeSplit(t *Table, keys []string, s SplitSpec) (Split, error) {
 	}
 	switch {
 	case set > 1:
-		return Split{}, fmt.Errorf("split %s: stratify, group and time exclude each other", t.Name)
+		return nil, 0, fmt.Errorf("split %s: stratify, group and time exclude each other", t.Name)
 	case len(keys) != t.Rows():
-		return Split{}, fmt.Errorf("split %s: %d keys for %d rows", t.Name, len(keys), t.Rows())
+		return nil, 0, fmt.Errorf("split %s: %d keys for %d rows", t.Name, len(keys), t.Rows())
 	case s.Time != "":
-		return splitByTime(t, s)
+		return byTime(t, s)
 	case s.Group != "":
-		return splitByGroup(t, s)
+		evaluate, err = byGroup(t, s)
 	case s.Stratify != "":
-		return splitByStratum(t, keys, s)
+		evaluate, err = byStratum(t, keys, s)
+	default:
+		evaluate = func(i int) bool { return unit(s.Seed, keyBase(keys[i])) < s.Holdout }
 	}
-	return split(t, func(i int) bool { return unit(s.Seed, keyBase(keys[i])) < s.Holdout })
+	return evaluate, 0, err
 }
 
 // unit maps seed and key to [0, 1) by SHA-256, whose first 53 bits it keeps.
@@ -64,7 +100,7 @@ func unit(seed uint64, key string) float64 {
 	return float64(binary.BigEndian.Uint64(sum[:8])>>11) / (1 << 53)
 }
 
-func split(t *Table, evaluate func(i int) bool) (Split, error) {
+func split(t *Table, evaluate func(i int) bool) Split {
 	var out Split
 	for i := range t.Rows() {
 		if evaluate(i) {
@@ -73,13 +109,17 @@ func split(t *Table, evaluate func(i int) bool) (Split, error) {
 			out.Train = append(out.Train, i)
 		}
 	}
+	return out
+}
+
+func (s Split) refuseEmpty(t *Table) error {
 	switch {
-	case len(out.Evaluate) == 0:
-		return Split{}, fmt.Errorf("split %s: none of %d rows is left to evaluate", t.Name, t.Rows())
-	case len(out.Train) == 0:
-		return Split{}, fmt.Errorf("split %s: none of %d rows is left to train", t.Name, t.Rows())
+	case len(s.Evaluate) == 0:
+		return fmt.Errorf("split %s: none of %d rows is left to evaluate", t.Name, t.Rows())
+	case len(s.Train) == 0:
+		return fmt.Errorf("split %s: none of %d rows is left to train", t.Name, t.Rows())
 	}
-	return out, nil
+	return nil
 }
 
 // present finds a column in which no value may be missing.
@@ -96,21 +136,21 @@ func (t *Table) present(name, what string) (*Column, error) {
 	return c, nil
 }
 
-func splitByGroup(t *Table, s SplitSpec) (Split, error) {
+func byGroup(t *Table, s SplitSpec) (func(i int) bool, error) {
 	c, err := t.present(s.Group, "group")
 	if err != nil {
-		return Split{}, err
+		return nil, err
 	}
-	return split(t, func(i int) bool { return unit(s.Seed, c.Text(i)) < s.Holdout })
+	return func(i int) bool { return unit(s.Seed, c.Text(i)) < s.Holdout }, nil
 }
 
 // maxStrata keeps a column of measurements from being taken for strata.
 const maxStrata = 100
 
-func splitByStratum(t *Table, keys []string, s SplitSpec) (Split, error) {
+func byStratum(t *Table, keys []string, s SplitSpec) (func(i int) bool, error) {
 	c, err := t.need(s.Stratify)
 	if err != nil {
-		return Split{}, err
+		return nil, err
 	}
 	strata := make(map[string][]float64)
 	hashes := make([]float64, t.Rows())
@@ -119,7 +159,7 @@ func splitByStratum(t *Table, keys []string, s SplitSpec) (Split, error) {
 		strata[c.Text(i)] = append(strata[c.Text(i)], hashes[i])
 	}
 	if len(strata) > maxStrata {
-		return Split{}, fmt.Errorf("split %s: column %s has %d distinct values, at most %d can be strata", t.Name, clip(s.Stratify), len(strata), maxStrata)
+		return nil, fmt.Errorf("split %s: column %s has %d distinct values, at most %d can be strata", t.Name, clip(s.Stratify), len(strata), maxStrata)
 	}
 	limit := make(map[string]float64)
 	for stratum, h := range strata {
@@ -129,17 +169,18 @@ func splitByStratum(t *Table, keys []string, s SplitSpec) (Split, error) {
 			limit[stratum] = h[k-1]
 		}
 	}
-	return split(t, func(i int) bool { return hashes[i] <= limit[c.Text(i)] })
+	return func(i int) bool { return hashes[i] <= limit[c.Text(i)] }, nil
 }
 
-func splitByTime(t *Table, s SplitSpec) (Split, error) {
+func byTime(t *Table, s SplitSpec) (evaluate func(i int) bool, cutoff float64, err error) {
 	c, err := t.timeColumn(s.Time)
 	if err != nil {
-		return Split{}, err
+		return nil, 0, err
 	}
 	at := slices.Sorted(slices.Values(c.Floats))
 	k := max(1, int(math.Round(s.Holdout*float64(len(at)))))
-	return SplitAt(t, s.Time, at[max(0, len(at)-k)])
+	cutoff = at[max(0, len(at)-k)]
+	return func(i int) bool { return c.Floats[i] >= cutoff }, cutoff, nil
 }
 
 // timeColumn finds a column that orders rows: a date or a number, nothing missing.
@@ -154,15 +195,14 @@ func (t *Table) timeColumn(name string) (*Column, error) {
 	return c, err
 }
 
-// SplitAt splits by a cut-off that is known, such as the base revision's: rows at or after it evaluate.
-func SplitAt(t *Table, column string, cutoff float64) (Split, error) {
+func splitAt(t *Table, column string, cutoff float64) (Split, error) {
 	c, err := t.timeColumn(column)
 	if err != nil {
 		return Split{}, err
 	}
-	out, err := split(t, func(i int) bool { return c.Floats[i] >= cutoff })
+	out := split(t, func(i int) bool { return c.Floats[i] >= cutoff })
 	out.Cutoff = cutoff
-	return out, err
+	return out, nil
 }
 
 // Folds gives each row the number of its fold, 0 to k-1. Rows are dealt in the order of the hash of seed and key, so

@@ -127,19 +127,24 @@ func (c *Column) Same(i int, d *Column, j int) bool {
 	return c.Floats[i] == d.Floats[j]
 }
 
-// Select copies the given rows, in the given order. Levels stay as they are, used or not.
+// Select copies the given rows, in the given order; a row of -1 becomes a missing value. Levels stay as they are, used
+// or not.
 func (c *Column) Select(rows []int) *Column {
 	out := &Column{Name: c.Name, Kind: c.Kind, Levels: c.Levels}
 	if c.Kind == Category {
 		out.Codes = make([]int32, len(rows))
 		for i, r := range rows {
-			out.Codes[i] = c.Codes[r]
+			if out.Codes[i] = -1; r >= 0 {
+				out.Codes[i] = c.Codes[r]
+			}
 		}
 		return out
 	}
 	out.Floats = make([]float64, len(rows))
 	for i, r := range rows {
-		out.Floats[i] = c.Floats[r]
+		if out.Floats[i] = math.NaN(); r >= 0 {
+			out.Floats[i] = c.Floats[r]
+		}
 	}
 	return out
 }

@@ -30,6 +30,9 @@ type RowsOptions struct {
 	Target string
 	// Classes are the classes that models know, sorted; nil means those of these rows.
 	Classes []string
+	// Positive is the class of a binary task that the metrics are about; it becomes the second one. Empty leaves the
+	// classes sorted.
+	Positive string
 	// SliceBy are the columns that rows are grouped by.
 	SliceBy []string
 	// Group and Weight name a column, or are empty.
@@ -164,6 +167,15 @@ func classify(t *dataset.Table, target *dataset.Column, o RowsOptions) (metric.T
 	truth.Classes = slices.Compact(truth.Classes)
 	if o.Task == metric.Binary && len(truth.Classes) != 2 {
 		return truth, fmt.Errorf("a binary task has two classes, the target %q has %d: %s", o.Target, len(truth.Classes), list(truth.Classes))
+	}
+	if o.Task == metric.Binary && o.Positive != "" {
+		switch o.Positive {
+		case truth.Classes[0]:
+			slices.Reverse(truth.Classes)
+		case truth.Classes[1]:
+		default:
+			return truth, fmt.Errorf("the positive class %q is none of the target %q: classes are %s", o.Positive, o.Target, list(truth.Classes))
+		}
 	}
 	number := make(map[string]int32, len(truth.Classes))
 	for i, class := range truth.Classes {

@@ -45,7 +45,8 @@ type Truth struct {
 	Values []float64
 	// Labels holds one class per row as an index into Classes, for classification.
 	Labels []int32
-	// Classes are the names of the classes, sorted; in a binary task the second one is the positive class.
+	// Classes are the names of the classes in the order that Labels and probabilities use; in a binary task the second
+	// one is the positive class.
 	Classes []string
 	// Weights holds one non-negative weight per row, or is nil.
 	Weights []float64

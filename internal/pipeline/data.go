@@ -68,7 +68,7 @@ func readRows(l *law) (*rows, error) {
 	r.checks = dataset.RunChecks(dataset.CheckInput{
 		Train: train.Table, Evaluate: judging.Table, TrainKeys: train.keys, EvaluateKeys: judging.keys,
 		Target: eff.Data.Target, ID: eff.Data.ID, Group: eff.Data.Evaluate.Group, Time: eff.Data.Evaluate.Time,
-		BaseSchema: base.Schema(),
+		BaseSchema: base.Schema(), Declared: eff.Data.Schema,
 	})
 	joined, err := withNewColumns(judging, change, r.added)
 	if err != nil {
@@ -298,7 +298,7 @@ func withNewColumns(judging, change table, added []string) (*dataset.Table, erro
 			}
 		}
 		var err error
-		if joined, err = joined.With(column.Take(rows)); err != nil {
+		if joined, err = joined.With(column.Select(rows)); err != nil {
 			return nil, err
 		}
 	}
@@ -325,12 +325,16 @@ func classesOf(f *config.File, tables ...*dataset.Table) []string {
 		}
 	}
 	slices.Sort(classes)
+	if len(classes) == 2 && classes[0] == f.Data.Positive {
+		slices.Reverse(classes)
+	}
 	return classes
 }
 
 func rowsOptions(f *config.File, classes []string) evaluation.RowsOptions {
 	o := evaluation.RowsOptions{
 		Task: f.Task, Target: f.Data.Target, Classes: classes, Group: f.Data.Evaluate.Group, Weight: f.Data.Weight,
+		Positive: f.Data.Positive,
 	}
 	for _, slice := range f.Policy.Slices {
 		if !slices.Contains(o.SliceBy, slice.By) {

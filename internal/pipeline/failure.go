@@ -27,3 +27,8 @@ func fail(d gate.Decision, err error, hint string) error {
 	}
 	return &Failure{Decision: d, Err: err, Hint: hint}
 }
+
+func asFailure(err error) (*Failure, bool) {
+	var f *Failure
+	return f, errors.As(err, &f)
+}

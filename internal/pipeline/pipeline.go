@@ -107,7 +107,7 @@ func weigh(ctx context.Context, o Options, law *law) (outcome, error) {
 		return outcome{rows: rows, candidate: candidate}, err
 	}
 	o.Step("compare")
-	result, err := judge(o, law, rows, candidate, base)
+	result, err := judge(law, rows, candidate, base)
 	return outcome{rows, candidate, base, result}, err
 }
 

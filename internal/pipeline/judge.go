@@ -1,0 +1,104 @@
+package pipeline
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/weighlock/weighlock/internal/gate"
+	"github.com/weighlock/weighlock/internal/report"
+)
+
+// judge lets the gate compare candidate and baseline by the law of the base revision.
+func judge(law *law, rows *rows, candidate, base *contender) (*gate.Result, error) {
+	in := gate.Input{Policy: law.effective.Policy, Rows: rows.evaluation, Candidate: candidate.predictions}
+	digests := []string{rows.evaluation.Digest, law.effective.LawDigest(), candidate.digest}
+	if base != nil {
+		in.Baseline = &base.predictions
+		digests = append(digests, base.digest)
+	}
+	in.Seed = seedOf(digests...)
+	result, err := gate.Decide(in)
+	if err != nil {
+		return nil, fail(gate.Misconfigured, fmt.Errorf("judge: %w", err), "")
+	}
+	return &result, nil
+}
+
+// describe puts everything that was learned into a report, as far as the steps came. A failure of a step becomes the
+// report's decision.
+func describe(o Options, law *law, weighed outcome, err error) *report.Report {
+	in := report.Inputs{
+		Tool: o.Tool, Model: law.effective.Model, Task: law.effective.Task, FirstRun: law.firstRun,
+		Head: report.Head{Commit: law.head, Dirty: law.dirty},
+		Base: report.Base{Commit: law.base.Commit, How: law.base.How},
+		Policy: report.Policy{
+			Digest: law.effective.LawDigest(), Commit: law.base.Commit, Mode: string(law.effective.Policy.Mode),
+			Inconclusive: law.effective.Policy.Inconclusive, Changed: slices.Clone(law.changed),
+		},
+		Result: weighed.result,
+	}
+	if law.firstRun {
+		in.Policy.Commit = law.head
+	}
+	if err != nil {
+		in.FailedAs, in.Failure = gate.Invalid, &report.Failure{Message: strings.TrimSpace(err.Error())}
+		if failure, ok := asFailure(err); ok {
+			in.FailedAs, in.Failure.Hint = failure.Decision, failure.Hint
+		}
+	}
+	if rows := weighed.rows; rows != nil {
+		in.Data = report.Data{
+			Digest: rows.digest, Rows: rows.total,
+			Evaluation: report.Evaluation{Digest: rows.evaluation.Digest, Rows: rows.evaluation.Truth.Rows()},
+		}
+		in.Checks, in.Truth = rows.checks, &rows.evaluation.Truth
+		in.Policy.Changed = append(in.Policy.Changed, rows.changed...)
+		in.Measured.TrainRows = rows.train.Rows()
+		for _, name := range rows.added {
+			in.Warnings = append(in.Warnings, fmt.Sprintf("column %q is new in the change: its values were joined to the evaluation rows by id, and nobody has reviewed them before", name))
+		}
+	}
+	in.Policy.ApprovedBy = approvers(o.Approvals, law)
+	describeContenders(&in, weighed)
+	return report.New(in)
+}
+
+func describeContenders(in *report.Inputs, weighed outcome) {
+	if c := weighed.candidate; c != nil {
+		in.Candidate = &report.Contender{Predictions: c.predictions, Evaluation: c.evaluation}
+		in.Measured.TrainSeconds, in.Measured.RowMicroseconds = c.training.Seconds(), c.rowMicroseconds()
+		if c.model != nil {
+			in.ModelFile = report.ModelFile{Digest: c.model.Digest(), Kind: c.model.Kind(), Bytes: c.model.Size()}
+		}
+	}
+	if b := weighed.baseline; b != nil {
+		in.Baseline = &report.Contender{Predictions: b.predictions, Evaluation: b.evaluation}
+		in.Base.Commit, in.Base.Image, in.Base.CommitsBack = b.origin.Commit, b.origin.Image, b.origin.Back
+		in.Base.How = b.origin.How
+		in.Measured.BaselineRowMicroseconds = b.rowMicroseconds()
+		if b.model != nil {
+			in.Measured.BaselineModelBytes = b.model.Size()
+		}
+	}
+}
+
+// rowMicroseconds is what scoring one row took in a batch, 0 where it was not measured.
+func (c *contender) rowMicroseconds() float64 {
+	if c.evaluation.Latency == nil {
+		return 0
+	}
+	return c.evaluation.Latency.RowMicroseconds
+}
+
+// approvers are the owners, named in the law, who approved exactly this head.
+func approvers(given []Approval, law *law) []string {
+	var out []string
+	for _, a := range given {
+		owner := slices.ContainsFunc(law.effective.Policy.Owners, func(name string) bool { return strings.EqualFold(name, a.By) })
+		if owner && a.Commit == law.head && law.head != "" && !law.dirty && !slices.Contains(out, a.By) {
+			out = append(out, a.By)
+		}
+	}
+	return out
+}
