@@ -154,6 +154,7 @@ func (p *problem) encode(ctx context.Context, penalised bool) (*model.Encoder, [
 		Log:          p.params.columns("log"),
 		Squares:      p.params.integer("degree") == 2,
 		Interactions: p.params.columns("interactions"),
+		Workers:      p.workers,
 	})
 	if err != nil {
 		return nil, nil, err

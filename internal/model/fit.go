@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"github.com/weighlock/weighlock/internal/dataset"
@@ -12,7 +13,8 @@ import (
 
 // EncoderOptions say how FitEncoder prepares columns.
 type EncoderOptions struct {
-	// Mean fills missing numbers with the mean of the column; else with its median. Booleans take the more frequent
+	// Mean fills missing numbers with the mean of the column; else with its median, also where none was missing in
+	// training: one may be in a request. Booleans take the more frequent
 	// value (false on a tie) either way.
 	Mean bool
 	// Indicator adds an output that tells where a number, boolean or date was missing, for columns that have such rows.
@@ -32,12 +34,15 @@ type EncoderOptions struct {
 	Squares bool
 	// Interactions names columns of any kind: the products of the outputs of every pair of them are added.
 	Interactions []string
+	// Workers bounds the goroutines, one where zero. It never changes the result.
+	Workers int
 }
 
 // FitEncoder learns the preprocessing of the named columns of t, in the order of the table. It depends on nothing but
 // its input; categories are known by their text, so that the order of a table's levels does not matter.
 func FitEncoder(t *dataset.Table, columns []string, o EncoderOptions) (*Encoder, error) {
 	e := &Encoder{Inputs: []Input{}}
+	var found []*dataset.Column
 	for _, c := range t.Columns {
 		if !slices.Contains(columns, c.Name) {
 			continue
@@ -45,15 +50,10 @@ func FitEncoder(t *dataset.Table, columns []string, o EncoderOptions) (*Encoder,
 		if !utf8.ValidString(c.Name) {
 			return nil, fmt.Errorf("prepare column %q: its name is not valid UTF-8", c.Name)
 		}
-		in := Input{Name: c.Name, Kind: c.Kind}
-		if c.Kind == dataset.Category {
-			fitLevels(&in, c, o)
-		} else {
-			in.Log = c.Kind == dataset.Number && slices.Contains(o.Log, c.Name)
-			fitNumbers(&in, c, o)
-		}
-		e.Inputs = append(e.Inputs, in)
+		e.Inputs = append(e.Inputs, Input{Name: c.Name, Kind: c.Kind})
+		found = append(found, c)
 	}
+	fitInputs(e.Inputs, found, o)
 	for _, name := range columns {
 		if _, ok := t.Column(name); !ok {
 			return nil, fmt.Errorf("prepare column %q: there is no such column", name)
@@ -67,6 +67,26 @@ func FitEncoder(t *dataset.Table, columns []string, o EncoderOptions) (*Encoder,
 		return nil, fmt.Errorf("prepare columns: %w", err)
 	}
 	return e, nil
+}
+
+// fitInputs learns from each column what its input needs.
+func fitInputs(inputs []Input, columns []*dataset.Column, o EncoderOptions) {
+	var group sync.WaitGroup
+	slots := make(chan struct{}, max(o.Workers, 1))
+	for i, c := range columns {
+		slots <- struct{}{}
+		group.Go(func() {
+			defer func() { <-slots }()
+			in := &inputs[i]
+			if c.Kind == dataset.Category {
+				fitLevels(in, c, o)
+				return
+			}
+			in.Log = c.Kind == dataset.Number && slices.Contains(o.Log, c.Name)
+			fitNumbers(in, c, o)
+		})
+	}
+	group.Wait()
 }
 
 // checkOptions refuses names that have no meaning for these inputs.
@@ -156,8 +176,8 @@ func fitNumbers(in *Input, c *dataset.Column, o EncoderOptions) {
 		return
 	case o.Mean:
 		in.Fill = mean(present)
-	case len(present) < len(c.Floats): // sorting is only worth it where something is missing
-		in.Fill = median(slices.Clone(present))
+	default:
+		in.Fill = median(present)
 	}
 	if !o.Standardise {
 		return
@@ -204,16 +224,6 @@ func sum(v []float64) float64 {
 	}
 	h := len(v) / 2
 	return sum(v[:h]) + sum(v[h:])
-}
-
-// median sorts v.
-func median(v []float64) float64 {
-	slices.Sort(v)
-	h := len(v) / 2
-	if len(v)%2 == 1 {
-		return v[h]
-	}
-	return v[h-1]/2 + v[h]/2
 }
 
 func fitLevels(in *Input, c *dataset.Column, o EncoderOptions) {

@@ -115,6 +115,21 @@ func TestEncode(t *testing.T) {
 	}
 }
 
+// Nothing was missing in training, and yet a request may lack a value: it counts as the usual one, not as 0.
+func TestMissingValueOfACompleteColumn(t *testing.T) {
+	for mean, want := range map[bool]float64{false: 40, true: 50} {
+		whole := table(t, floats(t, "age", dataset.Number, 30, 80, 40))
+		e, err := model.FitEncoder(whole, []string{"age"}, model.EncoderOptions{Mean: mean, Workers: 2})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := e.Encode(table(t, floats(t, "age", dataset.Number, nan)))
+		if err != nil || got[0] != want {
+			t.Errorf("mean %t: got %v, %v, want %v", mean, got, err, want)
+		}
+	}
+}
+
 func TestStandardise(t *testing.T) {
 	e := fit(t, model.EncoderOptions{Standardise: true})
 	x, err := e.Encode(people(t))
