@@ -104,7 +104,7 @@ func TestInspectSaysWhatIsWrong(t *testing.T) {
 		code int
 		says string
 	}{
-		{damaged, 4, "weights.bin: damaged"},
+		{damaged, 4, "weights.bin: 8 bytes"},
 		{report, 4, "weighlock report reads a report.json"},
 		{t.TempDir(), 2, "there is no model.json in it"},
 		{"nowhere", 2, "neither a folder nor an image"},
