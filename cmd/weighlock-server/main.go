@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -21,7 +22,8 @@ import (
 const usage = `usage: weighlock-server serve | healthcheck
 
   serve        answer on port 8080 (PORT or AIP_HTTP_PORT) for the model in /models (MODEL_DIR),
-               under the name in MODEL_NAME
+               under the name in MODEL_NAME; after SIGTERM it is not ready, answers for
+               another DRAIN_SECONDS (5), finishes what is in flight and ends
   healthcheck  ask a server on this machine whether it is ready; exit code 0 or 1
 `
 
@@ -65,6 +67,20 @@ func port(getenv func(string) string) string {
 	return "8080"
 }
 
+// drainTime is how long requests are taken after SIGTERM. With the time to finish it stays below the 30 seconds that
+// Kubernetes and SageMaker give.
+func drainTime(getenv func(string) string) (time.Duration, error) {
+	value := getenv("DRAIN_SECONDS")
+	if value == "" {
+		return 5 * time.Second, nil
+	}
+	seconds, err := strconv.ParseUint(value, 10, 16)
+	if err != nil {
+		return 0, fmt.Errorf("read DRAIN_SECONDS: %q is not a number of seconds", value)
+	}
+	return time.Duration(seconds) * time.Second, nil
+}
+
 // serve reads the model once and answers until it is told to end.
 func serve(ctx context.Context, getenv func(string) string, stderr io.Writer) error {
 	folder := getenv("MODEL_DIR")
@@ -85,12 +101,16 @@ func serve(ctx context.Context, getenv func(string) string, stderr io.Writer) er
 	if err != nil {
 		return err
 	}
+	drain, err := drainTime(getenv)
+	if err != nil {
+		return err
+	}
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", net.JoinHostPort("", port(getenv)))
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
 	_, _ = fmt.Fprintf(stderr, "weighlock-server: serving %s (%s) on %s\n", name, m.Digest(), listener.Addr())
-	return server.Serve(ctx, listener, 20*time.Second)
+	return server.Serve(ctx, listener, serving.Ending{Drain: drain, Grace: 20 * time.Second})
 }
 
 // healthcheck is for exec probes, as the image holds no curl.

@@ -55,7 +55,7 @@ func serveImage(ctx context.Context, w world, name, dir string, listener net.Lis
 		return err
 	}
 	_, _ = fmt.Fprintf(w.stderr, "weighlock: serving %s (%s) on %s\n", id.Name, m.Digest(), listener.Addr())
-	return server.Serve(ctx, listener, 20*time.Second)
+	return server.Serve(ctx, listener, serving.Ending{Grace: 20 * time.Second})
 }
 
 // loadModel reads a model from a folder or out of an image.

@@ -64,8 +64,17 @@ func (m *metrics) counted(route string, next http.Handler) http.Handler {
 		defer m.inProgress.Dec()
 		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
 		next.ServeHTTP(recorder, r)
-		m.requests.WithLabelValues(r.Method, route, strconv.Itoa(recorder.status)).Inc()
+		m.requests.WithLabelValues(methodLabel(r.Method), route, strconv.Itoa(recorder.status)).Inc()
 	})
+}
+
+// methodLabel is the method, or "other": HTTP allows any word as one, and each would be a time series of its own.
+func methodLabel(method string) string {
+	switch method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions:
+		return method
+	}
+	return "other"
 }
 
 // scored counts one request that reached the model.

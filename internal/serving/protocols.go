@@ -1,7 +1,10 @@
 package serving
 
 import (
+	"bytes"
 	"math"
+	"strconv"
+	"strings"
 
 	"github.com/weighlock/weighlock/internal/dataset"
 )
@@ -46,6 +49,12 @@ func (f *frame) readRows(p *parser, key string) error {
 		case kindObject:
 			return f.record(p)
 		case kindArray:
+			if len(order) == 0 { // a model without features takes any row
+				if err := f.beginRow(); err != nil {
+					return err
+				}
+				return p.skip()
+			}
 			return f.list(p, order)
 		case kindString, kindNumber, kindBool, kindNull, kindEnd:
 		}
@@ -229,6 +238,13 @@ func (f *frame) fillTensors(body []byte, tensors []tensor) error {
 	if len(tensors) == 0 {
 		return bad("no inputs")
 	}
+	if len(f.features) == 0 {
+		f.rows = tensors[0].shape[0]
+		if f.rows > f.limits.MaxRows {
+			return bad("more than %d rows in one request", f.limits.MaxRows)
+		}
+		return nil
+	}
 	if first := tensors[0]; len(tensors) == 1 && len(first.shape) == 2 {
 		if _, named := f.index[first.name]; !named {
 			return f.fillMatrix(body, first)
@@ -260,7 +276,7 @@ func (f *frame) fillTensors(body []byte, tensors []tensor) error {
 		}
 		f.rows = t.shape[0]
 		p := &parser{data: body, pos: t.dataAt}
-		n, err := f.flat(p, func(int) int { return order[i] })
+		n, err := f.flat(p, t.datatype, func(int) int { return order[i] })
 		if err != nil {
 			return err
 		}
@@ -281,7 +297,7 @@ func (f *frame) fillMatrix(body []byte, t tensor) error {
 	}
 	f.rows = t.shape[0]
 	p := &parser{data: body, pos: t.dataAt}
-	n, err := f.flat(p, func(i int) int { return i % len(f.features) })
+	n, err := f.flat(p, t.datatype, func(i int) int { return i % len(f.features) })
 	if err != nil {
 		return err
 	}
@@ -291,9 +307,25 @@ func (f *frame) fillMatrix(body []byte, t tensor) error {
 	return nil
 }
 
+// suits tells whether a value may stand in a tensor of an integer type: it is null or a whole number, and not below 0
+// where the type has no sign.
+func suits(datatype string, text []byte) bool {
+	if string(text) == "null" {
+		return true
+	}
+	if datatype[0] == 'U' && text[0] == '-' {
+		return false
+	}
+	if !bytes.ContainsAny(text, ".eE") {
+		return true
+	}
+	v, err := strconv.ParseFloat(string(text), 64)
+	return err == nil && v == math.Trunc(v)
+}
+
 // flat reads row-major values, nested or not, and returns how many there were; to says which column takes the i-th.
-func (f *frame) flat(p *parser, to func(i int) int) (int, error) {
-	n, most := 0, f.rows*len(f.features)
+func (f *frame) flat(p *parser, datatype string, to func(i int) int) (int, error) {
+	n, most, whole := 0, f.rows*len(f.features), strings.Contains(datatype, "INT")
 	var read func(int) error
 	read = func(int) error {
 		if p.peek() == kindArray {
@@ -302,8 +334,13 @@ func (f *frame) flat(p *parser, to func(i int) int) (int, error) {
 		if n >= most {
 			return p.fail("more values than the shape says")
 		}
+		at := p.pos
 		err := f.cell(p, to(n))
 		n++
+		if text := p.data[at:p.pos]; err == nil && whole && !suits(datatype, text) {
+			p.pos = at
+			err = p.fail("%s is no %s", short(string(text)), datatype)
+		}
 		return err
 	}
 	err := p.array(read)

@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/net/netutil"
+
 	"github.com/weighlock/weighlock/internal/dataset"
 	"github.com/weighlock/weighlock/internal/metric"
 )
@@ -44,6 +46,11 @@ type Model struct {
 type Limits struct {
 	// MaxBody is the largest request body in bytes; 32 MiB.
 	MaxBody int64
+	// MaxHeld bounds the bytes of all request bodies that are in memory at once, 256 MiB; beyond it a request gets 503
+	// with Retry-After.
+	MaxHeld int64
+	// MaxConnections is how many connections are open at once, 2,000; more wait to be accepted.
+	MaxConnections int
 	// MaxRows is the largest number of rows in one request; 100,000.
 	MaxRows int
 	// MaxExtraInputs is how many tensors that no feature wants one request may carry; 64.
@@ -57,6 +64,12 @@ type Limits struct {
 func (l Limits) withDefaults() Limits {
 	if l.MaxBody == 0 {
 		l.MaxBody = 32 << 20
+	}
+	if l.MaxHeld == 0 {
+		l.MaxHeld = 256 << 20
+	}
+	if l.MaxConnections == 0 {
+		l.MaxConnections = 2000
 	}
 	if l.MaxRows == 0 {
 		l.MaxRows = 100_000
@@ -90,6 +103,7 @@ type Server struct {
 	handler http.Handler
 	metrics *metrics
 	slots   chan struct{}
+	held    atomic.Int64
 	ready   atomic.Bool
 }
 
@@ -108,27 +122,42 @@ func New(m Model, limits Limits) (*Server, error) {
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }
 
-// Serve answers on the listener until ctx ends. Then readiness turns false, requests in flight are finished for up to
-// grace, and the listener is closed. A nil error means an orderly end.
-func (s *Server) Serve(ctx context.Context, listener net.Listener, grace time.Duration) error {
+// Ending says how Serve ends.
+type Ending struct {
+	// Drain is how long requests are still taken after readiness turned false, so that load balancers notice before
+	// anybody is turned away.
+	Drain time.Duration
+	// Grace is how long requests in flight may take after that.
+	Grace time.Duration
+}
+
+// Serve answers on the listener until ctx ends. Then readiness turns false and, after the drain, the listener is closed
+// and requests in flight are finished. A nil error means an orderly end.
+func (s *Server) Serve(ctx context.Context, listener net.Listener, end Ending) error {
 	server := &http.Server{
 		Handler: s, ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(netutil.LimitListener(listener, s.limits.MaxConnections)) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serve model: %w", err)
 	case <-ctx.Done():
 	}
 	s.ready.Store(false)
+	server.SetKeepAlivesEnabled(false)
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serve model: %w", err)
+	case <-time.After(end.Drain):
+	}
 	//nolint:contextcheck // ctx has ended; what is left to do has a time limit of its own
-	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), grace)
+	last, cancel := context.WithTimeout(context.WithoutCancel(ctx), end.Grace)
 	defer cancel()
 	if err := server.Shutdown(last); err != nil {
 		_ = server.Close()
-		return fmt.Errorf("stop server: requests were still running after %s: %w", grace, err)
+		return fmt.Errorf("stop server: requests were still running after %s: %w", end.Grace, err)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -188,6 +189,50 @@ func TestBadRequestsAreRefusedAndSayWhy(t *testing.T) {
 	}
 }
 
+func TestTensorsHoldWhatTheirTypeSays(t *testing.T) {
+	s := newServer(t, adder{}, Limits{})
+	for _, c := range []struct {
+		datatype, value string
+		status          int
+	}{
+		{"INT64", "-3", 200}, {"INT64", "3.0", 200}, {"INT64", "null", 200}, {"INT64", "1.5", 400}, {"INT32", "1e-1", 400},
+		{"UINT8", "3", 200}, {"UINT8", "-3", 400}, {"FP32", "1.5", 200}, {"INT128", "1", 400}, {"BYTES", "1", 400},
+	} {
+		body := `{"inputs":[{"name":"size","shape":[1],"datatype":"` + c.datatype + `","data":[` + c.value + `]},` +
+			`{"name":"colour","shape":[1],"datatype":"BYTES","data":["red"]},{"name":"new","shape":[1],"datatype":"BOOL","data":[true]}]}`
+		if status, answer := post(t, s, "/v2/models/boxes/infer", "", body); status != c.status {
+			t.Errorf("%s %s: got %d %s, want %d", c.datatype, c.value, status, answer, c.status)
+		}
+	}
+}
+
+// constant predicts 7 for every row and wants no column.
+type constant struct{}
+
+func (constant) Predict(t *dataset.Table) (metric.Predictions, error) {
+	return metric.Predictions{Values: slices.Repeat([]float64{7}, t.Rows())}, nil
+}
+
+func TestAModelWithoutFeaturesAnswersEveryRow(t *testing.T) {
+	m := served(constant{})
+	m.Features = nil
+	s, err := New(m, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct{ path, contentType, body string }{
+		{"/invocations", "", `{"instances":[[1,2],[3,4]]}`},
+		{"/invocations", "", `{"instances":[{"a":1},{}]}`},
+		{"/invocations", "", `{"dataframe_split":{"columns":["a"],"data":[[1],[2]]}}`},
+		{"/invocations", "text/csv", "a\n1\n2\n"},
+		{"/v2/models/boxes/infer", "", `{"inputs":[{"name":"a","shape":[2,1],"datatype":"FP64","data":[1,2]}]}`},
+	} {
+		if status, body := post(t, s, c.path, c.contentType, c.body); status != 200 || !strings.Contains(body, "[7,7]") {
+			t.Errorf("%s %s: got %d %s", c.path, c.body, status, body)
+		}
+	}
+}
+
 func TestRoutes(t *testing.T) {
 	s := newServer(t, adder{}, Limits{})
 	tests := []struct {
@@ -206,6 +251,9 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/v1/models/boxes:explain", 404, "boxes:predict"},
 		{"GET", "/ping", 200, ""},
 		{"GET", "/metrics", 200, `weighlock_build_info{dataset="",digest="sha256:1",revision=""} 1`},
+		{"GET", "/v2/models/boxes/infer", 405, "use POST"},
+		{"POST", "/v2/models/boxes", 405, "use GET"},
+		{"DELETE", "/v2", 405, "use GET"},
 		{"GET", "/invocations", 405, "method GET"},
 		{"POST", "/ping", 405, "method POST"},
 		{"GET", "/debug/pprof/", 404, "no such path"},
@@ -218,6 +266,29 @@ func TestRoutes(t *testing.T) {
 		if w.Code != tt.status || !strings.Contains(w.Body.String(), tt.body) {
 			t.Errorf("%s %s: got %d %s, want %d and %q", tt.method, tt.path, w.Code, w.Body, tt.status, tt.body)
 		}
+	}
+}
+
+func TestEncodedBodiesAreRefused(t *testing.T) {
+	s := newServer(t, adder{}, Limits{})
+	r := httptest.NewRequestWithContext(t.Context(), http.MethodPost, "/invocations", strings.NewReader("x"))
+	r.Header.Set("Content-Encoding", "gzip")
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, r)
+	if w.Code != http.StatusUnsupportedMediaType {
+		t.Errorf("got %d %s", w.Code, w.Body)
+	}
+}
+
+func TestAClientCannotMakeTimeSeries(t *testing.T) {
+	s := newServer(t, adder{}, Limits{})
+	for i := range 50 {
+		s.ServeHTTP(httptest.NewRecorder(), httptest.NewRequestWithContext(t.Context(), fmt.Sprintf("M%d", i), fmt.Sprintf("/p%d", i), nil))
+	}
+	w := httptest.NewRecorder()
+	s.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/metrics", nil))
+	if got := strings.Count(w.Body.String(), "\nrest_server_requests{"); got != 1 {
+		t.Errorf("%d time series for 50 unknown methods and paths, want 1:\n%s", got, w.Body)
 	}
 }
 
@@ -264,7 +335,7 @@ func TestServeFinishesWhatIsInFlight(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	ended := make(chan error, 1)
-	go func() { ended <- s.Serve(ctx, listener, 5*time.Second) }()
+	go func() { ended <- s.Serve(ctx, listener, Ending{Grace: 5 * time.Second}) }()
 	answered := make(chan string, 1)
 	go func() {
 		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+listener.Addr().String()+"/invocations",
