@@ -157,7 +157,7 @@ func (d *demo) change(branch string, edits ...edit) error {
 	if err := d.git("checkout", "-q", "-b", branch); err != nil {
 		return err
 	}
-	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil { //nolint:gosec // in the demo's own folder
 		return err
 	}
 	return d.git("commit", "-q", "-a", "-m", branch)
@@ -206,7 +206,7 @@ func (d *demo) push() (string, error) {
 }
 
 // ask serves the image's model on a free port of this machine, sends one row and stops the server.
-func (d *demo) ask(image string) error {
+func (d *demo) ask(image string) (err error) {
 	d.say("The image answers", "The server reads the model out of the image and answers over HTTP.")
 	listener, err := (&net.ListenConfig{}).Listen(d.ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -217,7 +217,9 @@ func (d *demo) ask(image string) error {
 	go func() { served <- serveImage(ctx, d.quiet(), image, d.folder, listener) }()
 	defer func() {
 		stop()
-		<-served
+		if failed := <-served; err == nil {
+			err = failed
+		}
 	}()
 	const row = `{"dataframe_records": [{"carat": 1.01, "cut": "Premium", "color": "F", "clarity": "VS2", "depth": 61.5, "table": 58, "x": 6.44, "y": 6.4, "z": 3.95}]}`
 	url := "http://" + listener.Addr().String() + "/invocations"

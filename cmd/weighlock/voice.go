@@ -66,8 +66,7 @@ func complain(w io.Writer, err error) {
 		_, _ = fmt.Fprintln(w, "weighlock: cancelled")
 		return
 	}
-	var problems config.Problems
-	if errors.As(err, &problems) {
+	if problems, ok := errors.AsType[config.Problems](err); ok {
 		_, _ = fmt.Fprintln(w, strings.TrimRight(problems.Error(), "\n"))
 	} else {
 		_, _ = fmt.Fprintf(w, "weighlock: %s\n", strings.TrimRight(err.Error(), "\n"))
@@ -82,8 +81,7 @@ func hintOf(err error) string {
 	if errors.As(err, &failure) && failure.Hint != "" {
 		return failure.Hint
 	}
-	var h hinted
-	if errors.As(err, &h) {
+	if h, ok := errors.AsType[hinted](err); ok {
 		return h.hint
 	}
 	return ""

@@ -287,6 +287,7 @@ func kindOf(n *yaml.Node) string {
 			return "empty"
 		}
 		return clip(n.Value)
+	case yaml.DocumentNode, yaml.AliasNode, yaml.StreamNode:
 	}
 	return "nothing that can be read"
 }

@@ -21,14 +21,12 @@ func (f *Failure) Error() string { return f.Err.Error() }
 func (f *Failure) Unwrap() error { return f.Err }
 
 func fail(d gate.Decision, err error, hint string) error {
-	var already *Failure
-	if errors.As(err, &already) {
+	if _, already := asFailure(err); already {
 		return err
 	}
 	return &Failure{Decision: d, Err: err, Hint: hint}
 }
 
 func asFailure(err error) (*Failure, bool) {
-	var f *Failure
-	return f, errors.As(err, &f)
+	return errors.AsType[*Failure](err)
 }

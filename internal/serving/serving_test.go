@@ -195,8 +195,16 @@ func TestTensorsHoldWhatTheirTypeSays(t *testing.T) {
 		datatype, value string
 		status          int
 	}{
-		{"INT64", "-3", 200}, {"INT64", "3.0", 200}, {"INT64", "null", 200}, {"INT64", "1.5", 400}, {"INT32", "1e-1", 400},
-		{"UINT8", "3", 200}, {"UINT8", "-3", 400}, {"FP32", "1.5", 200}, {"INT128", "1", 400}, {"BYTES", "1", 400},
+		{"INT64", "-3", 200},
+		{"INT64", "3.0", 200},
+		{"INT64", "null", 200},
+		{"INT64", "1.5", 400},
+		{"INT32", "1e-1", 400},
+		{"UINT8", "3", 200},
+		{"UINT8", "-3", 400},
+		{"FP32", "1.5", 200},
+		{"INT128", "1", 400},
+		{"BYTES", "1", 400},
 	} {
 		body := `{"inputs":[{"name":"size","shape":[1],"datatype":"` + c.datatype + `","data":[` + c.value + `]},` +
 			`{"name":"colour","shape":[1],"datatype":"BYTES","data":["red"]},{"name":"new","shape":[1],"datatype":"BOOL","data":[true]}]}`
