@@ -20,6 +20,11 @@ type Rows struct {
 	Slices map[string]*dataset.Column
 	// Cluster holds the number of each row's group, counted from 0, or is nil where rows are independent.
 	Cluster []int
+	// Moment holds the number of each row's moment in the order of time, counted from 0 and equal for rows of the same
+	// time, or is nil where rows have no order.
+	Moment []int
+	// Horizon is how many moments ahead each forecast was made, or 0 where that is unknown.
+	Horizon int
 	// Digest identifies the content of the rows, whatever their order and file format.
 	Digest string
 }
@@ -35,8 +40,10 @@ type RowsOptions struct {
 	Positive string
 	// SliceBy are the columns that rows are grouped by.
 	SliceBy []string
-	// Group and Weight name a column, or are empty.
-	Group, Weight string
+	// Group, Time and Weight name a column, or are empty.
+	Group, Time, Weight string
+	// Horizon is how many moments ahead forecasts are made, or 0 where that is unknown.
+	Horizon int
 }
 
 // NewRows brings a table into canonical order, whatever order it came in. It returns the rows that judge, and the same
@@ -64,7 +71,7 @@ func NewRows(t *dataset.Table, keys []string, o RowsOptions) (Rows, *dataset.Tab
 	digest := t.Digest(keys)
 	t = t.Select(order)
 	target, _ = t.Column(o.Target)
-	r := Rows{Keys: sorted, Digest: digest, Slices: map[string]*dataset.Column{}}
+	r := Rows{Keys: sorted, Digest: digest, Horizon: o.Horizon, Slices: map[string]*dataset.Column{}}
 	if r.Truth, err = truthOf(t, target, o); err != nil {
 		return fail(err)
 	}
@@ -72,6 +79,9 @@ func NewRows(t *dataset.Table, keys []string, o RowsOptions) (Rows, *dataset.Tab
 		return fail(err)
 	}
 	if r.Cluster, err = clustersOf(t, o.Group); err != nil {
+		return fail(err)
+	}
+	if r.Moment, err = momentsOf(t, o.Time); err != nil {
 		return fail(err)
 	}
 	for _, by := range o.SliceBy {
@@ -234,6 +244,33 @@ func clustersOf(t *dataset.Table, name string) ([]int, error) {
 			place[text] = g
 		}
 		out[i] = g
+	}
+	return out, nil
+}
+
+// momentsOf ranks the rows' times; equal times are one moment.
+func momentsOf(t *dataset.Table, name string) ([]int, error) {
+	if name == "" {
+		return nil, nil
+	}
+	c, err := column(t, "time", name)
+	if err != nil {
+		return nil, err
+	}
+	if c.Kind != dataset.Date && c.Kind != dataset.Number {
+		return nil, fmt.Errorf("the time %q is a %s, not a date or a number", name, c.Kind)
+	}
+	for i := range c.Len() {
+		if c.Missing(i) {
+			return nil, fmt.Errorf("%s: the time %q is missing", line(t, i), name)
+		}
+	}
+	times := slices.Clone(c.Floats)
+	slices.Sort(times)
+	times = slices.Compact(times)
+	out := make([]int, c.Len())
+	for i, v := range c.Floats {
+		out[i], _ = slices.BinarySearch(times, v)
 	}
 	return out, nil
 }

@@ -8,10 +8,7 @@ func area(p *pair, scale float64) stats.Result {
 	if !p.plain() {
 		return smooth(p, scale)
 	}
-	positive := make([]bool, len(p.truth.Labels))
-	for i, label := range p.truth.Labels {
-		positive[i] = label == 1
-	}
+	positive := positives(p.truth)
 	baseline, err := stats.PlacementsOf(positive, scores(p.baseline))
 	if err != nil {
 		return p.unknown()

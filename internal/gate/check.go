@@ -145,7 +145,7 @@ func checkMargin(m metric.Metric, margin *Margin) error {
 	if margin == nil {
 		return nil
 	}
-	if _, ok := families[m.Family]; !ok {
+	if !judgeable(m) {
 		return fmt.Errorf("metric %s has no interval here, so a margin on it cannot be judged: give min or max", m.Name)
 	}
 	if !(margin.Value >= 0) || math.IsInf(margin.Value, 0) {

@@ -301,7 +301,7 @@ func TestSwappingTheModelsMirrors(t *testing.T) {
 	for _, task := range []metric.Task{metric.Regression, metric.Binary, metric.Multiclass} {
 		rows, a, b := drawn(task, 120, 7)
 		for _, m := range metric.ForTask(task) {
-			if _, ok := families[m.Family]; !ok {
+			if !judgeable(m) {
 				continue
 			}
 			policy := Policy{Rules: []Rule{{Metric: m.Name, Margin: absolute(0.05)}}}
@@ -325,7 +325,7 @@ func TestPermutingRowsChangesNothing(t *testing.T) {
 		rows = sliced(rows, "s", "u", "v")
 		in := Input{Rows: rows, Candidate: a, Baseline: &b}
 		for _, m := range metric.ForTask(task) {
-			if _, ok := families[m.Family]; ok {
+			if judgeable(m) {
 				in.Policy.Rules = append(in.Policy.Rules, Rule{Metric: m.Name, Margin: absolute(0.05)})
 				in.Policy.Slices = append(in.Policy.Slices, SliceRule{By: "s", Metrics: []string{m.Name}, Margin: absolute(0.1)})
 			}

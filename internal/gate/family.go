@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"hash/fnv"
 	"math"
 	"slices"
 
@@ -12,12 +13,19 @@ import (
 // any other the contrast of a relative margin, in which the baseline is as uncertain as the candidate.
 type family func(p *pair, scale float64) stats.Result
 
-// families has one row, and one file, for each family of metrics that has an interval. Rules with a margin on any other
-// family are refused by CheckRule.
+// families has one row, and one file, for each family of metrics that has an interval.
 var families = map[metric.Family]family{
-	metric.Smooth:  smooth,
-	metric.ZeroOne: zeroOne,
-	metric.Area:    area,
+	metric.Smooth:    smooth,
+	metric.ZeroOne:   zeroOne,
+	metric.Area:      area,
+	metric.Resampled: resampled,
+}
+
+// judgeable reports whether a difference of the metric has an interval. Rules with a margin on any other metric are
+// refused by CheckRule.
+func judgeable(m metric.Metric) bool {
+	_, ok := families[m.Family]
+	return ok && (m.Family != metric.Resampled || m.Resample != nil)
 }
 
 // pair is one metric of two models on the same rows.
@@ -25,9 +33,16 @@ type pair struct {
 	metric              metric.Metric
 	params              metric.Params
 	truth               metric.Truth
-	cluster             []int
+	cluster, moment     []int
+	horizon             int
 	level               float64
 	candidate, baseline side
+	// seed is where this pair's resampling starts.
+	seed uint64
+	// spread is what other training seeds do to the metric; nil where that is unknown.
+	spread *SeedSpread
+	// serial is what dependsOnTime found; nil before it was asked.
+	serial *bool
 }
 
 // side is one of the two models.
@@ -42,6 +57,19 @@ func newSide(p *pair, predictions metric.Predictions) side {
 	s := side{predictions: predictions}
 	s.outcome, s.phi = p.metric.Measure(p.truth, predictions, p.params)
 	return s
+}
+
+// judge is the family's result, widened by the training seeds' variance where that is known: then it is about two
+// pipelines and no longer about two artefacts. A contrast scales the baseline's part.
+func (p *pair) judge(scale float64) stats.Result {
+	r := families[p.metric.Family](p, scale)
+	if p.spread == nil {
+		return r
+	}
+	s := p.spread
+	r = stats.WithSeeds(r, stats.Seeds{Variance: float64(s.SD*s.SD) * (1 + float64(scale*scale)), DF: float64(s.Trained - 1)})
+	r.Assumption += "; other training seeds are included"
+	return r
 }
 
 // sign is 1 where higher is better, else -1.
@@ -66,7 +94,27 @@ func (p *pair) phi(scale float64) []float64 {
 }
 
 // plain reports whether every row counts the same and for itself, which the exact methods ask for.
-func (p *pair) plain() bool { return p.cluster == nil && p.truth.Weights == nil }
+func (p *pair) plain() bool {
+	return p.cluster == nil && p.truth.Weights == nil && !p.dependsOnTime()
+}
+
+// dependsOnTime reports whether rows must not be judged as independent because they follow each other: always for
+// forecasts, and where moments are known and the paired differences of neighbours are more alike than chance
+// (statistics.md 1.7). Without influence values that cannot be seen, so it is assumed.
+func (p *pair) dependsOnTime() bool {
+	if p.moment == nil {
+		return false
+	}
+	if p.serial == nil {
+		p.serial = new(true)
+		if phi := p.phi(1); phi != nil && p.truth.Task != metric.Forecast {
+			sums, ok := stats.MomentSums(phi, p.moment)
+			_, suspicious := stats.Autocorrelation(sums)
+			p.serial = new(!ok || suspicious)
+		}
+	}
+	return *p.serial
+}
 
 // identical reports whether the two models said the same about every row, as far as the metric looks.
 func (p *pair) identical() bool {
@@ -95,6 +143,16 @@ func (p *pair) identical() bool {
 // unknown is the result of a comparison that cannot be made: an infinite interval, p-values of 1.
 func (p *pair) unknown() stats.Result { return stats.PairedMean(nil, 0, p.level) }
 
+// resampling draws from this pair's own seed.
+func (p *pair) resampling() stats.Resampling { return stats.Resampling{Seed: p.seed} }
+
+// seedFor mixes a rule's name into the run's seed, so that rules draw apart and each draws the same in any policy.
+func seedFor(seed uint64, name string) uint64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name))
+	return seed ^ h.Sum64()
+}
+
 // bound is a margin and the difference that is held against it: worse by more than at is worse than tolerated.
 type bound struct {
 	result stats.Result
@@ -111,7 +169,7 @@ func (p *pair) bounds(m Margin, plain stats.Result) (all []bound, size float64) 
 	}
 	b := p.baseline.outcome.Value
 	size = m.Value * math.Abs(b)
-	all = []bound{{families[p.metric.Family](p, p.scale(m)), 0}}
+	all = []bound{{p.judge(p.scale(m)), 0}}
 	if p.metric.Family == metric.ZeroOne {
 		all = append(all, bound{plain, size})
 	}

@@ -102,6 +102,30 @@ type Input struct {
 	Baseline *metric.Predictions
 	// Seed comes from the digests of what is compared, so that running a job again cannot roll the dice again.
 	Seed uint64
+	// Seeds holds what training with other seeds does to each rule, by RuleResult.Name; nil where nobody measured it. With
+	// it the comparison is about two pipelines, without it about two models (statistics.md 2.5).
+	Seeds map[string]SeedSpread
+	// Judged is how many models these rows are known to have judged before this one; the truth may be more.
+	Judged int
+	// Anchor is an older model, such as the last release, that the candidate is held against a second time, or nil: many
+	// small steps down that each pass must not add up (statistics.md 2.4).
+	Anchor *Anchor
+	// KnownLevels lists, per slice column, the levels that the baseline was judged on when it was made; nil where that is
+	// unknown. Levels that are new since then, or gone, are named.
+	KnownLevels map[string][]string
+}
+
+// SeedSpread is the standard deviation of a metric over trainings that differ in their seed only, and how many there were.
+type SeedSpread struct {
+	SD      float64 `json:"sd"`
+	Trained int     `json:"trained"`
+}
+
+// Anchor is a model that stands still while baselines move on.
+type Anchor struct {
+	// Name is what the policy calls it, such as a tag.
+	Name        string
+	Predictions metric.Predictions
 }
 
 // Interval is a two-sided confidence interval of a difference. Both ends are finite.
@@ -115,6 +139,8 @@ type RuleResult struct {
 	// Slice is "column=level", or empty for all rows.
 	Slice     string
 	Direction metric.Direction
+	// Against names the anchor that Baseline then is the value of, or is empty.
+	Against string
 
 	Baseline, Candidate *float64
 	Delta               *float64
@@ -135,8 +161,12 @@ type RuleResult struct {
 
 	// PAdjusted is the one-sided p-value of "not worse", adjusted for the other rules of the family.
 	PAdjusted *float64
+	// SE is the standard error of Delta.
+	SE *float64
 	// Detectable is the smallest true difference that these rows would have shown with a power of 80 %.
 	Detectable *float64
+	// Optimism is how much too good the baseline may look because these rows have judged before; nil where they have not.
+	Optimism *float64
 	// Rows is how many rows were compared; RowsNeeded is how many would settle the rule with a power of 80 %, or 0 where
 	// no number would or the spread is unknown.
 	Rows, RowsNeeded   int
@@ -161,6 +191,9 @@ const (
 	FlagMissingSlice    = "missing slice"
 	FlagNothingToScale  = "baseline is zero" // a relative margin of a baseline of 0 tolerates nothing
 	FlagBaselineUnknown = "baseline undefined"
+	FlagNewSlice        = "new slice"
+	FlagWornOut         = "worn out rows" // Optimism is more than half of the margin
+	FlagNoTime          = "order in time unknown"
 )
 
 // Result is what the gate decided.

@@ -20,15 +20,22 @@ type scope struct {
 	candidate metric.Predictions
 	baseline  *metric.Predictions
 	cluster   []int
-	// least is how many rows are needed, ofClass how many of each class that a metric needs.
-	least, ofClass int
+	moment    []int
+	horizon   int
+	// against names the anchor that stands in for the baseline, or is empty.
+	against string
+	// least is how many rows are needed, ofClass how many of each class that a metric needs, clusters how many groups.
+	least, ofClass, clusters int
+	seed                     uint64
+	seeds                    map[string]SeedSpread
 }
 
 // overall is the scope of all rows.
 func overall(in Input) *scope {
 	return &scope{
 		truth: in.Rows.Truth, candidate: in.Candidate, baseline: in.Baseline, cluster: in.Rows.Cluster,
-		least: leastRows, ofClass: leastOfClass,
+		moment: in.Rows.Moment, horizon: in.Rows.Horizon, seed: in.Seed, seeds: in.Seeds,
+		least: leastRows, ofClass: leastOfClass, clusters: leastClusters,
 	}
 }
 
@@ -36,7 +43,8 @@ func overall(in Input) *scope {
 func sliceScope(in Input, name string, rows []int, least int) *scope {
 	s := &scope{
 		slice: name, truth: evaluation.PickTruth(in.Rows.Truth, rows), candidate: evaluation.PickPredictions(in.Candidate, rows),
-		least: leastRows, ofClass: leastOfClassSliced,
+		least: leastRows, ofClass: leastOfClassSliced, clusters: leastClustersSliced,
+		horizon: in.Rows.Horizon, seed: in.Seed, seeds: in.Seeds,
 	}
 	if least > 0 {
 		s.least = least
@@ -45,13 +53,34 @@ func sliceScope(in Input, name string, rows []int, least int) *scope {
 		b := evaluation.PickPredictions(*in.Baseline, rows)
 		s.baseline = &b
 	}
-	if in.Rows.Cluster != nil {
-		s.cluster = make([]int, len(rows))
-		for i, row := range rows {
-			s.cluster[i] = in.Rows.Cluster[row]
-		}
-	}
+	s.cluster = pick(in.Rows.Cluster, rows)
+	s.moment = dense(pick(in.Rows.Moment, rows))
 	return s
+}
+
+func pick(from, rows []int) []int {
+	if from == nil {
+		return nil
+	}
+	out := make([]int, len(rows))
+	for i, row := range rows {
+		out[i] = from[row]
+	}
+	return out
+}
+
+// dense numbers moments again without those that no row has, in their order.
+func dense(moments []int) []int {
+	if moments == nil {
+		return nil
+	}
+	known := slices.Clone(moments)
+	slices.Sort(known)
+	known = slices.Compact(known)
+	for i, m := range moments {
+		moments[i], _ = slices.BinarySearch(known, m)
+	}
+	return moments
 }
 
 // judgement is one rule on one scope: first measured, then adjusted for its family, then settled.
@@ -83,9 +112,15 @@ func newJudgement(rule Rule, s *scope, level float64) *judgement {
 	j := &judgement{rule: rule, metric: m, scope: s, pWorse: 1, pBeyond: 1}
 	j.result = RuleResult{
 		Metric: rule.Metric, Params: rule.Params, Slice: s.slice, Direction: m.Direction, Rows: s.truth.Rows(),
-		Margin: clone(rule.Margin), Min: clone(rule.Min), Max: clone(rule.Max),
+		Margin: clone(rule.Margin), Min: clone(rule.Min), Max: clone(rule.Max), Against: s.against,
 	}
-	p := &pair{metric: m, params: rule.Params, truth: s.truth, cluster: s.cluster, level: level}
+	p := &pair{
+		metric: m, params: rule.Params, truth: s.truth, cluster: s.cluster, moment: s.moment, horizon: s.horizon,
+		level: level, seed: seedFor(s.seed, j.result.Name()),
+	}
+	if spread, ok := s.seeds[j.result.Name()]; ok {
+		p.spread = &spread
+	}
 	j.pair = p
 	p.candidate = newSide(p, s.candidate)
 	j.flag(p.candidate.outcome.Flags...)
@@ -93,12 +128,13 @@ func newJudgement(rule Rule, s *scope, level float64) *judgement {
 		j.undefined, j.whose = p.candidate.outcome.Undefined, "candidate"
 	}
 	j.result.Candidate = valueOf(p.candidate.outcome)
-	j.short = shortageOf(p, s.least, s.ofClass)
 	if s.baseline == nil {
+		j.short = shortageOf(p, s)
 		j.flag(FlagNoBaseline)
 		return j
 	}
 	p.baseline = newSide(p, *s.baseline)
+	j.short = shortageOf(p, s)
 	j.result.Baseline = valueOf(p.baseline.outcome)
 	if !p.baseline.outcome.Defined() && j.undefined == "" {
 		j.flag(FlagBaselineUnknown)
@@ -117,15 +153,14 @@ func (j *judgement) compare() {
 	p, r := j.pair, &j.result
 	delta := p.candidate.outcome.Value - p.baseline.outcome.Value
 	r.Delta, r.DeltaRelative = finite(delta), finite(delta/math.Abs(p.baseline.outcome.Value))
-	judge, ok := families[j.metric.Family]
-	if !ok {
+	if !judgeable(j.metric) {
 		return
 	}
 	if p.identical() {
 		j.plain = stats.Identical(j.scope.truth.Rows(), p.level)
 		j.flag(FlagIdentical)
 	} else {
-		j.plain = judge(p, 1)
+		j.plain = p.judge(1)
 	}
 	j.flag(j.plain.Flags...)
 	if j.short.few {
@@ -134,7 +169,7 @@ func (j *judgement) compare() {
 	r.Method, r.Assumption = j.plain.Method, j.plain.Assumption
 	j.compared = j.plain.Defined()
 	r.Interval = intervalOf(j.plain, j.metric.Direction)
-	r.Detectable = finite(j.plain.Detectable(power))
+	r.SE, r.Detectable = finite(j.plain.SE), finite(j.plain.Detectable(power))
 	if m := j.rule.Margin; m != nil && !j.identical() {
 		j.bounds, j.size = p.bounds(*m, j.plain)
 		if m.Relative && j.size == 0 {
@@ -143,11 +178,24 @@ func (j *judgement) compare() {
 		for _, b := range j.bounds {
 			j.compared = j.compared && b.result.Defined()
 		}
-		r.RowsNeeded = j.inRows(j.bounds[0].result.RowsNeeded(j.size, power), j.bounds[0].result.Rows)
+		r.RowsNeeded = j.needed(func(b bound) int { return b.result.RowsNeeded(j.size, power) })
 	}
 	if j.short.why != "" {
 		r.RowsNeeded = max(r.RowsNeeded, j.short.rows)
 	}
+}
+
+// needed is the largest number of rows that a bound asks for, or 0 where one of them says that no number is enough.
+func (j *judgement) needed(rows func(bound) int) int {
+	most := 0
+	for _, b := range j.bounds {
+		n := j.inRows(rows(b), b.result.Rows)
+		if n == 0 {
+			return 0
+		}
+		most = max(most, n)
+	}
+	return most
 }
 
 // inRows turns a number of counted rows, such as positive ones, into one of rows.

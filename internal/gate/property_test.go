@@ -106,7 +106,7 @@ func drawPolicy(t *rapid.T, task metric.Task) Policy {
 	margins := []*Margin{nil, absolute(0), absolute(0.01), relative(0.02), absolute(math.MaxFloat64)}
 	for _, m := range metric.ForTask(task) {
 		r := Rule{Metric: m.Name, Margin: rapid.SampledFrom(margins).Draw(t, "margin")}
-		if _, ok := families[m.Family]; !ok || r.Margin == nil {
+		if !judgeable(m) || r.Margin == nil {
 			r.Margin, r.Max = nil, new(max(m.Low, 0.5))
 		}
 		if rapid.Bool().Draw(t, "sliced") {

@@ -1,8 +1,6 @@
 package gate
 
 import (
-	"math"
-
 	"github.com/weighlock/weighlock/internal/metric"
 	"github.com/weighlock/weighlock/internal/stats"
 )
@@ -135,21 +133,30 @@ func (j *judgement) beyond() bool {
 	return true
 }
 
-// moreRows mends RowsNeeded where the difference lies so near to the margin that more rows than there are would have
-// been called enough for a difference of zero: then it is the distance to the margin, or to zero, that has to be seen.
+// moreRows puts RowsNeeded right where the evidence was not enough: so many rows as settle the rule if the difference
+// stays what it is now, and no fewer than prove a difference of zero to lie within the margin.
 func (j *judgement) moreRows() {
-	r, b := &j.result, j.bounds[0]
-	if r.RowsNeeded > r.Rows {
-		return
+	r := &j.result
+	settling := j.needed(func(b bound) int {
+		if b.at == 0 && j.rule.Margin.Relative { // a contrast is held against zero, its size is that of the margin
+			return settleContrast(b.result, j.size)
+		}
+		return b.result.RowsSettling(b.at, power)
+	})
+	if settling > 0 && r.RowsNeeded > 0 {
+		r.RowsNeeded = max(r.RowsNeeded, settling, r.Rows+1)
+	} else {
+		r.RowsNeeded = 0
 	}
-	gap := math.Abs(b.result.Delta + b.at)
-	if b.result.Delta < -b.at {
-		gap = math.Abs(j.plain.Delta)
+}
+
+// settleContrast is RowsSettling for a relative margin, whose contrast is the difference moved up by the margin's size.
+func settleContrast(r stats.Result, size float64) int {
+	gap := min(r.Delta, size)
+	if r.Delta < 0 {
+		gap = size - r.Delta
 	}
-	r.RowsNeeded = j.inRows(b.result.RowsNeeded(gap, power), b.result.Rows)
-	if r.RowsNeeded > 0 {
-		r.RowsNeeded = max(r.RowsNeeded, r.Rows+1)
-	}
+	return r.RowsNeeded(gap, power)
 }
 
 // blocks maps a verdict to a block (statistics.md 2.1 and 9.4).

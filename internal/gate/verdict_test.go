@@ -77,10 +77,18 @@ func TestInconclusiveAsThePolicySays(t *testing.T) {
 }
 
 func TestRowsNeeded(t *testing.T) {
-	// 100·(2.8016·1/1)² = 784.89: what proves a difference of 0 to lie within 1 (statistics.md 2.2).
+	// 100·(2.8016·1/1)² = 784.89: what proves a difference of 0 to lie within 1 (statistics.md 2.2). A lead of the
+	// candidate counts as none, and so does a rule that holds already.
+	for _, worse := range []float64{0, -0.5, -5} {
+		r := decide(t, shifted(worse, 1, Rule{Metric: "mae", Margin: absolute(1)})).Rules[0]
+		if r.RowsNeeded != 785 {
+			t.Errorf("worse by %v: %d rows needed, want 785", worse, r.RowsNeeded)
+		}
+	}
+	// A lag of 0.5 leaves 0.5 to the margin: 100·(2.8016·1/0.5)² = 3139.5.
 	r := decide(t, shifted(0.5, 1, Rule{Metric: "mae", Margin: absolute(1)})).Rules[0]
-	if r.RowsNeeded != 785 {
-		t.Errorf("%d rows needed, want 785", r.RowsNeeded)
+	if r.RowsNeeded != 3140 {
+		t.Errorf("%d rows needed, want 3140", r.RowsNeeded)
 	}
 	// 100·(2.8016·0.1)² = 8, but the difference of 0.9 lies 0.1 from the margin: 100·(2.8016·0.1/0.1)² = 785.
 	r = decide(t, shifted(0.9, 0.1, Rule{Metric: "mae", Margin: absolute(1)})).Rules[0]
@@ -161,7 +169,7 @@ func TestIdenticalPredictionsPassAsSuch(t *testing.T) {
 			rows, a, _ := drawn(task, 40, 1)
 			in := Input{Rows: rows, Candidate: a, Baseline: &a, Policy: Policy{Mode: Strict, Inconclusive: InconclusiveBlock}}
 			for _, x := range metric.ForTask(task) {
-				if _, ok := families[x.Family]; ok {
+				if judgeable(x) {
 					in.Policy.Rules = append(in.Policy.Rules, Rule{Metric: x.Name, Margin: m})
 				}
 			}

@@ -99,19 +99,34 @@ func (j *judgement) against() string {
 	return text
 }
 
-// label is how a rule is called: its metric, its parameter, its slice.
+// label is how a rule is called: its metric, its parameter, its slice, and what it is compared with.
 func (r RuleResult) label() string {
-	text := r.Metric
-	switch {
-	case r.Params.K != 0:
-		text += fmt.Sprintf(" (k=%d)", r.Params.K)
-	case r.Params.Quantile != 0:
-		text += " (quantile " + number(r.Params.Quantile) + ")"
-	}
+	text := r.called()
 	if r.Slice != "" {
 		text += " on " + clip(r.Slice)
 	}
+	if r.Against != "" {
+		text += " against " + clip(r.Against)
+	}
 	return text
+}
+
+// Name tells the rule from every other rule of a policy, such as "rmse" or "top_k (k=3) on sex=F".
+func (r RuleResult) Name() string {
+	if r.Slice != "" {
+		return r.called() + " on " + r.Slice
+	}
+	return r.called()
+}
+
+func (r RuleResult) called() string {
+	switch {
+	case r.Params.K != 0:
+		return fmt.Sprintf("%s (k=%d)", r.Metric, r.Params.K)
+	case r.Params.Quantile != 0:
+		return r.Metric + " (quantile " + number(r.Params.Quantile) + ")"
+	}
+	return r.Metric
 }
 
 // moved is "got worse by 4.1 % (53.2 -> 55.4)".

@@ -141,7 +141,7 @@ const (
 	ZeroOne
 	// Area is the area under the ROC curve: DeLong.
 	Area
-	// Resampled metrics have no influence values here; their paired difference needs a bootstrap.
+	// Resampled metrics have no influence values here; their paired difference needs a bootstrap, where Resample is set.
 	Resampled
 	// Exact numbers carry no sampling noise, such as a model's size.
 	Exact
@@ -173,6 +173,10 @@ type Metric struct {
 	// model of the same truth; rows of weight zero do not count. It is a nil func for the other families, and it returns
 	// nil, nil where the predictions cannot be judged.
 	Hits func(t Truth, p Predictions, params Params) (counted, hit []bool)
+
+	// Resample prepares the metric of resampled rows, for Resampled metrics whose difference a bootstrap can judge. It is a
+	// nil func for the others, and it returns nil where the predictions cannot be judged.
+	Resample func(t Truth, p Predictions, params Params) Resampler
 
 	measure func(t Truth, p Predictions, params Params) (Outcome, []float64)
 }

@@ -24,8 +24,8 @@ var table = sorted(
 	loss("mae", "MAE", "Mean of the absolute errors, in the target's own units.", absoluteError),
 	loss("mape", "MAPE", "Mean of the absolute errors as shares of the target; undefined where a target is zero.", percentageError),
 	loss("wmape", "WMAPE", "Sum of the absolute errors as a share of the sum of the absolute targets.", weightedPercentageError),
-	loss("median_ae", "Median absolute error", "Half of the rows have an absolute error of at most this.", medianError).resampled(),
-	loss("max_error", "Maximum error", "The largest absolute error of any row.", maxError).resampled(),
+	loss("median_ae", "Median absolute error", "Half of the rows have an absolute error of at most this.", medianError).resampled(drawMedian),
+	loss("max_error", "Maximum error", "The largest absolute error of any row.", maxError).judged(Resampled),
 	loss("pinball", "Pinball loss", "Mean loss of a predicted quantile, by default the median.", pinball).needing(needQuantile),
 	score("r2", "R²", "Share of the target's variance that the predictions explain; below 0 they are worse than its mean.",
 		explained).of(quantities, needValues).upToOne(math.Inf(-1)),
@@ -52,9 +52,9 @@ var table = sorted(
 		brier).of(twoClasses, needScore).upToOne(0),
 	score("roc_auc", "ROC AUC", "Chance that a positive row scores above a negative one.", area).of(twoClasses, needScore).judged(Area),
 	score("average_precision", "Average precision", "Area under the precision-recall curve, without interpolation.",
-		averagePrecision).of(twoClasses, needScore).resampled(),
+		averagePrecision).of(twoClasses, needScore).resampled(drawPrecision),
 	loss("ece", "Calibration error", "Mean gap between predicted probability and observed share, in ten bins of equal width.",
-		calibrationError).of(twoClasses, needScore).upToOne(0).absolute(0.02).resampled(),
+		calibrationError).of(twoClasses, needScore).upToOne(0).absolute(0.02).resampled(drawCalibration),
 )
 
 // row is a metric on its way into the table.
@@ -63,6 +63,7 @@ type row struct {
 	needs   need
 	formula formula
 	marks   marks
+	drawing drawing
 }
 
 // loss is a metric of quantities that is better when lower and has no upper bound.
@@ -110,7 +111,10 @@ func (r row) judged(f Family) row {
 	return r
 }
 
-func (r row) resampled() row { return r.judged(Resampled) }
+func (r row) resampled(d drawing) row {
+	r.drawing = d
+	return r.judged(Resampled)
+}
 
 func (r row) zeroOne(m marks) row {
 	r.marks = m
@@ -164,6 +168,15 @@ func (r row) metric() Metric {
 				return nil, nil
 			}
 			return r.marks.collect(in)
+		}
+	}
+	if r.drawing != nil {
+		m.Resample = func(t Truth, p Predictions, params Params) Resampler {
+			in, why := newInput(t, p, params, r.needs)
+			if why != "" {
+				return nil
+			}
+			return r.drawing(in)
 		}
 	}
 	return m

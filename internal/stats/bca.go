@@ -1,29 +1,39 @@
 package stats
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
-// PairedMeanSkewed is PairedMean for rows of any shape. Where the skewness γ of phi makes the t interval doubtful
-// (n < 25γ²) it adds the BCa bootstrap interval (Efron 1987), with the acceleration from phi itself, and takes the more
-// cautious end on each side and the larger of the p-values; the result then carries FlagSkewed (statistics.md 9.3).
+// PairedMeanSkewed is PairedMean for rows of any shape: Skewed over the rows.
 func PairedMeanSkewed(phi []float64, delta, level float64, o Resampling) Result {
-	r := PairedMean(phi, delta, level)
+	return Skewed(PairedMean(phi, delta, level), phi, o)
+}
+
+// Skewed widens a t Result where the shape of what was summed makes it doubtful. units are the independent parts whose
+// mean the Result is about, up to a constant: rows, or cluster sums. Where their skewness γ is large (n < 25γ²) it adds
+// the BCa bootstrap interval (Efron 1987), with the acceleration from the units themselves, and takes the more cautious
+// end on each side and the larger of the p-values; the Result then carries FlagSkewed (statistics.md 9.3).
+//
+// The draws depend on the units as a set and mirror with them: neither the order of rows nor swapping the two models
+// changes what is concluded.
+func Skewed(r Result, units []float64, o Resampling) Result {
 	plain, isT := r.pivot.(student)
-	if !isT {
+	if !isT || len(units) < 2 {
 		return r
 	}
-	m := momentsOf(phi)
-	if float64(len(phi)) >= 25*m.skew*m.skew {
+	m := momentsOf(units)
+	if !m.allFinite || float64(len(units)) >= skewedBelow*m.skew*m.skew {
 		return r
 	}
-	means := o.means(phi, m.mean)
-	for i := range means {
-		means[i] += delta - m.mean
-	}
-	r.Method = "paired t and BCa"
+	r.Method += " and BCa"
 	r.Flags = append(r.Flags, FlagSkewed)
-	r.pivot = envelope{plain, newBCa(newReplicates(means), delta, acceleration(m))}
+	r.pivot = envelope{plain, bcaOf(units, m, r.Delta, o)}
 	return finish(r)
 }
+
+// skewedBelow times the square of the skewness is the number of units below which a t interval is not trusted.
+const skewedBelow = 25
 
 // BCa is the bias-corrected and accelerated bootstrap interval alone, of the mean of phi around delta.
 func BCa(phi []float64, delta, level float64, o Resampling) Result {
@@ -31,14 +41,27 @@ func BCa(phi []float64, delta, level float64, o Resampling) Result {
 	if _, isT := r.pivot.(student); !isT {
 		return r
 	}
-	m := momentsOf(phi)
-	means := o.means(phi, m.mean)
-	for i := range means {
-		means[i] += delta - m.mean
-	}
 	r.Method = "BCa"
-	r.pivot = newBCa(newReplicates(means), delta, acceleration(m))
+	r.pivot = bcaOf(phi, momentsOf(phi), delta, o)
 	return finish(r)
+}
+
+// bcaOf resamples the units' deviations from their mean, sorted and turned so that their skewness is positive.
+func bcaOf(units []float64, m moments, delta float64, o Resampling) bca {
+	turn := 1.0
+	if m.skew < 0 {
+		turn = -1
+	}
+	x := make([]float64, len(units))
+	for i, v := range units {
+		x[i] = turn * (v - m.mean)
+	}
+	slices.Sort(x)
+	means := o.means(x, 0)
+	for i := range means {
+		means[i] = delta + turn*means[i]
+	}
+	return newBCa(newReplicates(means), delta, acceleration(m))
 }
 
 // acceleration is Σφ³/(6(Σφ²)^1.5) of the centred values: the jackknife's, without the refits.

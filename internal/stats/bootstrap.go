@@ -1,7 +1,6 @@
 package stats
 
 import (
-	"fmt"
 	"math"
 	"math/rand/v2"
 	"runtime"
@@ -130,68 +129,3 @@ var poissonOnce = sync.OnceFunc(func() {
 	}
 	poissonTable = &table
 })
-
-// Stratum is a statistic of resampled rows, with positive and negative rows drawn apart so that their numbers stay.
-type Stratum struct {
-	// Positive has one entry per row.
-	Positive []bool
-	// Statistic returns the difference, candidate minus baseline and positive for better, when row i counts counts[i]
-	// times; NaN where it is undefined. It is called from several goroutines at once and must not keep counts.
-	Statistic func(counts []int32) float64
-	// Delta is the statistic of the rows themselves.
-	Delta float64
-}
-
-// Stratified judges a metric that has no influence values, such as average precision: Delta ± t(m-1)·SE with the
-// bootstrap's standard error, m the positive rows (statistics.md 1.2 and 1.5: percentile intervals are too narrow with
-// few positives). The error says that a class has under MinimumPerClass rows, or that the statistic was undefined on
-// more than one resample in a hundred.
-func Stratified(s Stratum, level float64, o Resampling) (Result, error) {
-	var positives, negatives []int32
-	for i, p := range s.Positive {
-		if p {
-			positives = append(positives, int32(i))
-		} else {
-			negatives = append(negatives, int32(i))
-		}
-	}
-	m := len(positives)
-	if min(m, len(negatives)) < MinimumPerClass {
-		return Result{}, fmt.Errorf("resample rows: %d positive and %d negative rows, at least %d of each are needed",
-			m, len(negatives), MinimumPerClass)
-	}
-	values := make([]float64, o.resamples())
-	o.each(len(values), func() func(int) {
-		counts := make([]int32, len(s.Positive))
-		return func(b int) {
-			clear(counts)
-			source := o.source(b)
-			draw(counts, positives, source)
-			draw(counts, negatives, source)
-			values[b] = s.Statistic(counts)
-		}
-	})
-	r := newReplicates(values)
-	if r.Undefined*100 > len(values) || len(r.Values) < 2 {
-		return Result{}, fmt.Errorf("resample rows: the metric is undefined on %d of %d resamples", r.Undefined, len(values))
-	}
-	out := Result{
-		Delta: s.Delta, SE: r.SE(), DF: float64(m - 1), Level: level, Rows: len(s.Positive),
-		Effective: float64(len(s.Positive)), Method: "stratified bootstrap", Assumption: "rows are independent",
-	}
-	if m < 20 {
-		out.Flags = append(out.Flags, FlagFewPositives)
-	}
-	return symmetric(out, math.Abs(s.Delta)), nil
-}
-
-func draw(counts, rows []int32, source *rand.PCG) {
-	n := uint64(len(rows))
-	for i := uint64(0); i < n; i += 2 {
-		r := source.Uint64()
-		counts[rows[(r>>32)*n>>32]]++
-		if i+1 < n {
-			counts[rows[(r&math.MaxUint32)*n>>32]]++
-		}
-	}
-}

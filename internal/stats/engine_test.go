@@ -192,8 +192,8 @@ func TestWorkersChangeNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		cells := Cells([]int{5, 0, 9, 300}, func(c []int) float64 { return float64(c[0] - c[2]) }, o)
-		s := Stratum{Positive: positive, Statistic: func(c []int32) float64 { return float64(c[3]) + 0.1*float64(c[4]) }}
-		strata, err := Stratified(s, 0.95, o)
+		s := Redraw{Rows: len(positive), Positive: positive, Statistic: func(c []int32) float64 { return float64(c[3]) + 0.1*float64(c[4]) }}
+		strata, err := s.Judge(0.95, o)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -227,7 +227,7 @@ func TestBootstrapMeans(t *testing.T) {
 	near(t, "Poisson mean", float64(total)/(1<<16), 1, 1e-4)
 }
 
-func TestStratified(t *testing.T) {
+func TestRedrawn(t *testing.T) {
 	random := rand.New(rand.NewPCG(8, 8))
 	const n = 400
 	positive, x := make([]bool, n), make([]float64, n)
@@ -246,7 +246,7 @@ func TestStratified(t *testing.T) {
 		}
 		return a - b
 	}
-	r, err := Stratified(Stratum{Positive: positive, Statistic: statistic, Delta: 0.1}, 0.95, Resampling{Seed: 1})
+	r, err := Redraw{Rows: n, Positive: positive, Statistic: statistic, Delta: 0.1}.Judge(0.95, Resampling{Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -254,10 +254,10 @@ func TestStratified(t *testing.T) {
 	near(t, "se", r.SE, math.Sqrt(a.m2/60/60+b.m2/340/340), 0.06)
 	near(t, "df", r.DF, 59, 0)
 	undefined := func([]int32) float64 { return math.NaN() }
-	if _, err := Stratified(Stratum{Positive: positive, Statistic: undefined}, 0.95, Resampling{Resamples: 50}); err == nil {
+	if _, err := (Redraw{Rows: n, Positive: positive, Statistic: undefined}).Judge(0.95, Resampling{Resamples: 50}); err == nil {
 		t.Error("an undefined statistic is accepted")
 	}
-	if _, err := Stratified(Stratum{Positive: positive[55:]}, 0.95, Resampling{}); err == nil {
+	if _, err := (Redraw{Rows: n - 55, Positive: positive[55:]}).Judge(0.95, Resampling{}); err == nil {
 		t.Error("five positives are accepted")
 	}
 }

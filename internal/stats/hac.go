@@ -16,22 +16,22 @@ func PairedOrdered(phi []float64, delta, level float64) Result {
 	n := len(phi)
 	r := Result{
 		Delta: delta, Level: level, Rows: n, Effective: float64(n),
-		Method: "paired t, autocorrelation-robust", Assumption: "dependence fades within √n rows",
+		Method: "paired t, autocorrelation-robust", Assumption: dependenceFades, Flags: []string{FlagAutocorrelated},
 	}
-	if n < 50 {
+	if n < leastMoments {
 		return tooSmall(r, FlagTooSmall)
 	}
 	m := momentsOf(phi)
 	if !m.allFinite {
 		return tooSmall(r, FlagNotFinite)
 	}
-	bandwidth := int(math.Ceil(1.3 * math.Sqrt(float64(n))))
-	if n < 10*bandwidth {
+	wide := bandwidth(n)
+	if n < 10*wide {
 		r.Flags = append(r.Flags, FlagFewBlocks)
 	}
-	expected, df := bartlettMoments(n, bandwidth)
+	expected, df := bartlettMoments(n, wide)
 	r.DF = df
-	long := max(bartlett(phi, m.mean, bandwidth), 0)
+	long := max(bartlett(phi, m.mean, wide), 0)
 	r.SE = math.Sqrt(long / expected / float64(n))
 	if m.m2 > 0 && long > 0 {
 		r.Effective = m.m2 / float64(n) / long * float64(n) // as many independent rows would say as much
@@ -39,15 +39,66 @@ func PairedOrdered(phi []float64, delta, level float64) Result {
 	return symmetric(r, m.largest)
 }
 
+// leastMoments is how many moments a series needs for its dependence to be estimated.
+const leastMoments = 50
+
+const dependenceFades = "dependence fades within 1.3·√n moments"
+
+func bandwidth(n int) int { return int(math.Ceil(1.3 * math.Sqrt(float64(n)))) }
+
+// PairedMoments is PairedOrdered for rows of which several may belong to one moment, such as the series of a panel at
+// one date: they are summed first, so that rows of one moment may depend on each other in any way (Driscoll and Kraay
+// 1998). moment holds each row's moment as a small number in the order of time.
+func PairedMoments(phi []float64, moment []int, delta, level float64) Result {
+	sums, ok := MomentSums(phi, moment)
+	if !ok {
+		return tooSmall(Result{Level: level, Rows: len(phi), Method: "paired t, autocorrelation-robust"}, FlagNotFinite)
+	}
+	for t := range sums {
+		sums[t] *= float64(len(sums)) / float64(len(phi))
+	}
+	r := PairedOrdered(sums, delta, level)
+	r.Rows = len(phi)
+	return r
+}
+
+// MomentSums centres phi and sums it within each moment, in the order of time. ok is false when the lengths differ, a
+// moment is out of range or a value is not finite.
+func MomentSums(phi []float64, moment []int) (sums []float64, ok bool) {
+	if len(phi) != len(moment) || len(phi) == 0 {
+		return nil, false
+	}
+	m := momentsOf(phi)
+	if !m.allFinite {
+		return nil, false
+	}
+	last := 0
+	for _, at := range moment {
+		if at < 0 || at >= len(phi) {
+			return nil, false
+		}
+		last = max(last, at)
+	}
+	totals := make([]sum, last+1)
+	for i, at := range moment {
+		totals[at].add(phi[i] - m.mean)
+	}
+	sums = make([]float64, len(totals))
+	for t := range totals {
+		sums[t] = totals[t].value()
+	}
+	return sums, true
+}
+
 // bartlett is γ0 + 2Σ(1-k/S)γk with autocovariances over n.
-func bartlett(x []float64, mean float64, bandwidth int) float64 {
+func bartlett(x []float64, mean float64, wide int) float64 {
 	centred := make([]float64, len(x))
 	for i, v := range x {
 		centred[i] = v - mean
 	}
 	total := dot(centred, centred)
-	for k := 1; k < min(bandwidth, len(x)); k++ {
-		total += 2 * (1 - float64(k)/float64(bandwidth)) * dot(centred[k:], centred[:len(x)-k])
+	for k := 1; k < min(wide, len(x)); k++ {
+		total += 2 * (1 - float64(k)/float64(wide)) * dot(centred[k:], centred[:len(x)-k])
 	}
 	return total / float64(len(x))
 }
@@ -55,12 +106,12 @@ func bartlett(x []float64, mean float64, bandwidth int) float64 {
 // bartlettMoments returns, for independent rows of variance 1, the expectation of bartlett, and the degrees of freedom
 // of the χ² with the same first two moments. With W the matrix of weights and M the centring: E = tr(MW)/n and
 // Var = 2tr(MWMW)/n².
-func bartlettMoments(n, bandwidth int) (expected, df float64) {
-	weight := func(k int) float64 { return 1 - float64(k)/float64(bandwidth) }
+func bartlettMoments(n, wide int) (expected, df float64) {
+	weight := func(k int) float64 { return 1 - float64(k)/float64(wide) }
 	// reach[j] is the sum of the weights 1..j.
-	reach := make([]float64, bandwidth)
+	reach := make([]float64, wide)
 	squares := float64(n)
-	for k := 1; k < bandwidth; k++ {
+	for k := 1; k < wide; k++ {
 		reach[k] = reach[k-1] + weight(k)
 		if k < n {
 			squares += 2 * float64(n-k) * weight(k) * weight(k)
@@ -68,7 +119,7 @@ func bartlettMoments(n, bandwidth int) (expected, df float64) {
 	}
 	var rows, rowSquares float64
 	for i := range n {
-		w := 1 + reach[min(i, bandwidth-1)] + reach[min(n-1-i, bandwidth-1)]
+		w := 1 + reach[min(i, wide-1)] + reach[min(n-1-i, wide-1)]
 		rows += w
 		rowSquares += w * w
 	}

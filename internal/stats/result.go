@@ -29,6 +29,8 @@ type Result struct {
 	Effective float64
 
 	pivot pivot
+	// lasting is the part of SE² that more rows do not make smaller: the seeds' variance.
+	lasting float64
 }
 
 // The flags that a Result may carry.
@@ -91,21 +93,6 @@ func (r Result) PNonInferior(margin float64) float64 { return r.PAbove(-margin) 
 func (r Result) Detectable(power float64) float64 {
 	return (normalQuantile(0.5+r.Level/2) + normalQuantile(power)) * r.SE
 }
-
-// RowsNeeded is the number of rows that would prove a difference of zero to lie within the margin with the given
-// power, at today's spread per row: n·(Detectable/margin)². It is 0 where no number of rows is enough or the spread
-// is unknown, and never more than MaxRowsNeeded.
-func (r Result) RowsNeeded(margin, power float64) int {
-	d := r.Detectable(power)
-	if !(margin > 0) || math.IsInf(d, 0) || math.IsNaN(d) || r.Rows == 0 {
-		return 0
-	}
-	n := math.Ceil(float64(r.Rows) * (d / margin) * (d / margin))
-	return int(min(max(n, 1), MaxRowsNeeded))
-}
-
-// MaxRowsNeeded caps RowsNeeded, whose answer would otherwise not fit an integer for a very small margin.
-const MaxRowsNeeded = 1e15
 
 // pivot inverts one family of tests: its interval and its p-values at any margin agree with each other.
 type pivot interface {

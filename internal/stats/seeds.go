@@ -52,7 +52,7 @@ func WithSeeds(r Result, terms ...Seeds) Result {
 	if added == 0 {
 		return r
 	}
-	r.SE = math.Sqrt(variance)
+	r.SE, r.lasting = math.Sqrt(variance), r.lasting+added
 	r.DF = variance * variance / slack
 	r.Method += " with seeds"
 	r.pivot = student{r.Delta, r.SE, r.DF}
