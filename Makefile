@@ -8,7 +8,7 @@ LINT     = golangci-lint
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := all
-.PHONY: all build test demo examples lint fmt fmt-check update bench vuln clean help servers $(SERVERS)
+.PHONY: all build test demo examples lint fmt fmt-check update bench crash vuln clean help servers $(SERVERS)
 
 all: fmt-check lint build test ## format check, lint, build and test
 
@@ -45,6 +45,9 @@ update: servers ## rewrite the golden files of the tests
 
 bench: build ## measure against named peers and print ratios
 	bash .ci/bench bin/weighlock
+
+crash: ## kill run and push at 200 injected system calls and look at what they leave
+	WEIGHLOCK_TEST_KILLS=200 $(GO) test -run TestKilledAtSystemCalls -count=1 -timeout 30m -v ./cmd/weighlock
 
 vuln: ## look for known vulnerabilities in what is linked
 	govulncheck ./...

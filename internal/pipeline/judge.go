@@ -96,7 +96,8 @@ func approvers(given []Approval, law *law) []string {
 	var out []string
 	for _, a := range given {
 		owner := slices.ContainsFunc(law.effective.Policy.Owners, func(name string) bool { return strings.EqualFold(name, a.By) })
-		if owner && a.Commit == law.head && law.head != "" && !law.dirty && !slices.Contains(out, a.By) {
+		mine := a.Commit == law.head || a.Commit == ""
+		if owner && mine && law.head != "" && !law.dirty && !slices.Contains(out, a.By) {
 			out = append(out, a.By)
 		}
 	}

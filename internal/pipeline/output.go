@@ -55,10 +55,8 @@ func write(ctx context.Context, law *law, weighed outcome, r *report.Report) err
 	if err := ignoreInGit(root); err != nil {
 		return err
 	}
-	for _, old := range []string{ReportFile, EvaluationFile, PredictionsFile, ModelFolder} {
-		if err := os.RemoveAll(filepath.Join(folder, old)); err != nil {
-			return err
-		}
+	if err := clear(folder); err != nil {
+		return err
 	}
 	if c := weighed.candidate; c != nil {
 		if err := writeContender(folder, weighed.rows.evaluation, c); err != nil {
@@ -73,6 +71,26 @@ func write(ctx context.Context, law *law, weighed outcome, r *report.Report) err
 		return err
 	}
 	return renameio.WriteFile(filepath.Join(folder, ReportFile), encoded, 0o644)
+}
+
+// clear removes the last run's output, and what a killed run left of its own: files under a hidden name, which become
+// visible when they are complete.
+func clear(folder string) error {
+	for _, old := range []string{ReportFile, EvaluationFile, PredictionsFile, ModelFolder} {
+		if err := os.RemoveAll(filepath.Join(folder, old)); err != nil {
+			return err
+		}
+		halves, err := filepath.Glob(filepath.Join(folder, "."+old+"*"))
+		if err != nil {
+			return err
+		}
+		for _, half := range halves {
+			if err := os.Remove(half); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // ignoreInGit keeps the output out of commits without touching a file of the user's.

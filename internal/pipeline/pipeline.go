@@ -53,7 +53,7 @@ type Options struct {
 // Approval is somebody's word that a change to the law is meant.
 type Approval struct {
 	By string
-	// Commit is the head that was approved.
+	// Commit is the head that was approved; empty is the one that is checked out.
 	Commit string
 }
 
