@@ -77,10 +77,10 @@ func TestInconclusiveAsThePolicySays(t *testing.T) {
 }
 
 func TestRowsNeeded(t *testing.T) {
-	// 100·(2.8016·1/1)² = 784.89: what proves a difference of 0 to lie within 1 (statistics.md 2.2). A lead of the
+	// 100·(2.8016·0.5/0.5)² = 784.89: what proves a difference of 0 to lie within 0.5 (statistics.md 2.2). A lead of the
 	// candidate counts as none, and so does a rule that holds already.
 	for _, worse := range []float64{0, -0.5, -5} {
-		r := decide(t, shifted(worse, 1, Rule{Metric: "mae", Margin: absolute(1)})).Rules[0]
+		r := decide(t, shifted(worse, 0.5, Rule{Metric: "mae", Margin: absolute(0.5)})).Rules[0]
 		if r.RowsNeeded != 785 {
 			t.Errorf("worse by %v: %d rows needed, want 785", worse, r.RowsNeeded)
 		}
