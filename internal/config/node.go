@@ -282,7 +282,6 @@ func kindOf(n *yaml.Node) string {
 		return "a section"
 	case yaml.SequenceNode:
 		return "a list"
-	case yaml.DocumentNode, yaml.AliasNode, yaml.StreamNode:
 	case yaml.ScalarNode:
 		if n.Tag == "!!null" {
 			return "empty"
