@@ -20,7 +20,7 @@ var rows = [][]string{
 	{"baseline"},
 	{"training", "modelimage", "serving", "forge", "ci"},
 	{"sandbox", "git"},
-	{"config", "report"},
+	{"config", "report", "proposal"},
 	{"gate", "estimator"},
 	{"evaluation", "model"},
 	{"metric", "stats", "dataset"},
