@@ -28,31 +28,65 @@ func Decide(in Input) (Result, error) {
 	if err := unusable(in); err != nil {
 		return invalid(in, err), nil
 	}
-	whole := overall(in)
-	var family, slicesFamily []*judgement // each corrected for itself (statistics.md 2.3)
-	for _, rule := range p.Rules {
-		family = append(family, newJudgement(rule, whole, p.Confidence))
-	}
-	var warnings []string
-	for _, rule := range p.Slices {
-		js, warned := judgeSlices(in, rule, p.Confidence)
-		slicesFamily, warnings = append(slicesFamily, js...), append(warnings, warned...)
-	}
-	lenient := p.Mode == Lenient
-	adjust(family, lenient, func(raw []float64, phi func(*judgement) []float64, tested []*judgement) []float64 {
-		columns := make([][]float64, len(tested))
-		for i, j := range tested {
-			columns[i] = phi(j)
-		}
-		adjusted, _ := stats.MaxT(raw, columns, in.Seed, draws)
-		return adjusted
-	})
-	adjust(slicesFamily, lenient, func(raw []float64, _ func(*judgement) []float64, _ []*judgement) []float64 { return stats.Holm(raw) })
-	all := slices.Concat(family, slicesFamily)
+	rules := judgeRules(overall(in), p)
+	anchored := judgeRules(anchorScope(in), p.withoutFloors())
+	parts, warnings := judgeSlices(in, p)
+	all := slices.Concat(rules, anchored, parts)
+	// Each family is corrected for itself (statistics.md 2.3).
+	adjust(rules, p.Mode == Lenient, byMaxT(in.Seed))
+	adjust(anchored, p.Mode == Lenient, byMaxT(in.Seed))
+	adjust(parts, p.Mode == Lenient, byHolm)
 	for _, j := range all {
 		j.settle(p)
 	}
+	warnings = append(warnings, wear(rules, in.Judged)...)
 	return conclude(p, all, in.Baseline == nil, warnings), nil
+}
+
+// judgeRules measures every rule of the policy on one scope; none where there is no scope.
+func judgeRules(s *scope, p Policy) []*judgement {
+	if s == nil {
+		return nil
+	}
+	js := make([]*judgement, len(p.Rules))
+	for i, rule := range p.Rules {
+		js[i] = newJudgement(rule, s, p.Confidence)
+	}
+	return js
+}
+
+// withoutFloors keeps the rules' margins alone: floors and ceilings are judged once.
+func (p Policy) withoutFloors() Policy {
+	rules := p.Rules
+	p.Rules = nil
+	for _, r := range rules {
+		if r.Margin != nil {
+			p.Rules = append(p.Rules, Rule{Metric: r.Metric, Params: r.Params, Margin: r.Margin})
+		}
+	}
+	return p
+}
+
+// byMaxT corrects by the joint distribution of the rules; one that has no influence values counts as independent.
+func byMaxT(seed uint64) adjustment {
+	return func(raw []float64, phi func(*judgement) []float64, tested []*judgement) []float64 {
+		columns, length := make([][]float64, len(tested)), 0
+		for i, j := range tested {
+			columns[i] = phi(j)
+			length = max(length, len(columns[i]))
+		}
+		for i, column := range columns {
+			if column == nil {
+				columns[i] = make([]float64, length)
+			}
+		}
+		adjusted, _ := stats.MaxT(raw, columns, seed, draws)
+		return adjusted
+	}
+}
+
+func byHolm(raw []float64, _ func(*judgement) []float64, _ []*judgement) []float64 {
+	return stats.Holm(raw)
 }
 
 // unusable says why nothing can be judged: predictions or rows that do not fit.
@@ -69,6 +103,14 @@ func unusable(in Input) error {
 			return errors.New("a row has a negative group")
 		}
 	}
+	if in.Rows.Moment != nil && len(in.Rows.Moment) != t.Rows() {
+		return fmt.Errorf("moments for %d rows, the evaluation set has %d", len(in.Rows.Moment), t.Rows())
+	}
+	for _, m := range in.Rows.Moment {
+		if m < 0 || m >= t.Rows() {
+			return fmt.Errorf("a row lies at moment %d of at most %d", m, t.Rows())
+		}
+	}
 	for name, c := range in.Rows.Slices {
 		if c == nil || c.Len() != t.Rows() {
 			return fmt.Errorf("the slice column %.80q does not fit the %d evaluation rows", name, t.Rows())
@@ -80,6 +122,11 @@ func unusable(in Input) error {
 	if in.Baseline != nil {
 		if err := in.Baseline.Check(t); err != nil {
 			return fmt.Errorf("the baseline cannot be judged: %w", err)
+		}
+	}
+	if in.Anchor != nil {
+		if err := in.Anchor.Predictions.Check(t); err != nil {
+			return fmt.Errorf("the anchor %.80q cannot be judged: %w", in.Anchor.Name, err)
 		}
 	}
 	return nil
@@ -105,37 +152,6 @@ func invalid(in Input, err error) Result {
 		}
 	}
 	return r
-}
-
-// judgeSlices judges a slice rule on every level of its column. A level that vanished is named and inconclusive; a
-// column that vanished is invalid.
-func judgeSlices(in Input, rule SliceRule, level float64) (all []*judgement, warnings []string) {
-	levels, err := in.Rows.Levels(rule.By)
-	if err != nil {
-		s := sliceScope(in, rule.By, nil, rule.MinRows)
-		for _, one := range rule.rules() {
-			j := newJudgement(one, s, level)
-			j.undefined, j.whose = metric.Malformed, "slice column"
-			j.flag(FlagMissingSlice)
-			all = append(all, j)
-		}
-		return all, []string{err.Error()}
-	}
-	for _, l := range levels {
-		name := rule.By + "=" + l.Name
-		s := sliceScope(in, name, l.Rows, rule.MinRows)
-		if len(l.Rows) == 0 {
-			warnings = append(warnings, fmt.Sprintf("no evaluation row has %s, so that slice was not judged", clip(name)))
-		}
-		for _, one := range rule.rules() {
-			j := newJudgement(one, s, level)
-			if len(l.Rows) == 0 {
-				j.flag(FlagMissingSlice)
-			}
-			all = append(all, j)
-		}
-	}
-	return all, warnings
 }
 
 // adjustment corrects the p-values of a family; phi gives the influence values behind one of them.
@@ -171,17 +187,22 @@ func adjust(family []*judgement, beyond bool, by adjustment) {
 	}
 }
 
-// column is what the joint distribution is estimated from: influence values, summed within groups.
+// column is what the joint distribution is estimated from: influence values, summed over what is independent. It is nil
+// where there are none.
 func (j *judgement) column(scale float64) []float64 {
-	phi := j.pair.phi(scale)
-	if j.pair.cluster == nil {
-		return phi
-	}
-	sums, _, ok := stats.ClusterSums(phi, j.pair.cluster)
-	if !ok {
+	p := j.pair
+	phi := p.phi(scale)
+	switch {
+	case phi == nil:
 		return nil
+	case p.moment != nil && p.truth.Task == metric.Forecast:
+		sums, _ := stats.MomentSums(phi, p.moment)
+		return sums
+	case p.cluster != nil:
+		sums, _, _ := stats.ClusterSums(phi, p.cluster)
+		return sums
 	}
-	return sums
+	return phi
 }
 
 // conclude puts the rules in order, the worst first, and decides.

@@ -122,6 +122,9 @@ func newJudgement(rule Rule, s *scope, level float64) *judgement {
 		p.spread = &spread
 	}
 	j.pair = p
+	if s.truth.Task == metric.Forecast && s.moment == nil {
+		j.flag(FlagNoTime)
+	}
 	p.candidate = newSide(p, s.candidate)
 	j.flag(p.candidate.outcome.Flags...)
 	if !p.candidate.outcome.Defined() {
@@ -179,9 +182,6 @@ func (j *judgement) compare() {
 			j.compared = j.compared && b.result.Defined()
 		}
 		r.RowsNeeded = j.needed(func(b bound) int { return b.result.RowsNeeded(j.size, power) })
-	}
-	if j.short.why != "" {
-		r.RowsNeeded = max(r.RowsNeeded, j.short.rows)
 	}
 }
 

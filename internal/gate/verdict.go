@@ -14,6 +14,9 @@ func (j *judgement) settle(p Policy) {
 	if r.Verdict == Inconclusive && r.Blocks && p.Mode == Lenient && j.provedBeyond(p) {
 		r.Verdict = Regressed
 	}
+	if r.Verdict == Inconclusive {
+		r.RowsNeeded = max(r.RowsNeeded, j.short.rows)
+	}
 	r.Why = j.why()
 }
 

@@ -16,13 +16,13 @@ func (j *judgement) why() string {
 	case r.Verdict == Unjudgeable, j.has(FlagMissingSlice):
 		return fmt.Sprintf("%s has no value for the %s: %s", name, j.whose, j.undefined)
 	case j.thin():
-		return name + " cannot be judged: " + j.short.why
+		return name + " cannot be judged: " + j.short.why + j.settles()
 	case j.has(FlagBelowFloor):
 		return fmt.Sprintf("%s is %s, below its floor of %s%s", name, number(*r.Candidate), number(*r.Min), j.besides())
 	case j.has(FlagAboveCeiling):
 		return fmt.Sprintf("%s is %s, above its ceiling of %s%s", name, number(*r.Candidate), number(*r.Max), j.besides())
 	case j.undefined != "":
-		return fmt.Sprintf("%s has no value for the %s: %s", name, j.whose, j.undefined)
+		return fmt.Sprintf("%s has no value for the %s: %s%s", name, j.whose, j.undefined, j.settles())
 	case j.scope.baseline == nil:
 		return j.firstRun()
 	case j.rule.Margin == nil:
@@ -30,9 +30,9 @@ func (j *judgement) why() string {
 	case j.identical():
 		return name + " is unchanged (identical): both models say the same on every row"
 	case j.short.why != "":
-		return name + " cannot be judged: " + j.short.why
+		return name + " cannot be judged: " + j.short.why + j.settles()
 	case !j.compared:
-		return name + " cannot be judged: the rows do not tell how sure the difference is"
+		return name + " cannot be judged: the rows do not tell how sure the difference is" + j.settles()
 	}
 	return name + " " + r.moved() + j.against()
 }
@@ -93,10 +93,25 @@ func (j *judgement) against() string {
 			text = fmt.Sprintf(", more than the %s tolerated, but not surely so among all rules looked at%s", margin, interval)
 		}
 	}
-	if r.RowsNeeded > r.Rows {
-		text += fmt.Sprintf("; about %d rows would", r.RowsNeeded)
+	return text + j.settles()
+}
+
+// settles says how many rows would settle what is inconclusive, or why no number can be named.
+func (j *judgement) settles() string {
+	r := j.result
+	switch {
+	case r.Verdict != Inconclusive:
+		return ""
+	case r.RowsNeeded > 0:
+		return fmt.Sprintf("; about %d rows would", r.RowsNeeded)
+	case j.undefined != "" || !j.compared:
+		return "; how many rows would do cannot be said before there are some to go by"
+	case j.size == 0:
+		return "; no number of rows would, for a margin of nothing is kept only by a model that is better or the same"
+	case j.pair.spread != nil:
+		return "; no number of rows would, for training with another seed alone changes it by as much"
 	}
-	return text
+	return "; no number of rows would: the difference is as large as the margin"
 }
 
 // label is how a rule is called: its metric, its parameter, its slice, and what it is compared with.
