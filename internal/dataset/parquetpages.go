@@ -14,8 +14,11 @@ import (
 var errPage = errors.New("is damaged: a page is longer than its column")
 
 // checkPages walks over the headers of a column chunk's pages: the library reserves whatever memory a header asks for,
-// up to 2 GiB, before it finds that the page is not there.
+// up to 2 GiB, before it finds that the page is not there, and unpacks without a limit.
 func checkPages(r io.ReaderAt, file *parquet.File, chunk *format.ColumnMetaData, limit int64) error {
+	if err := checkCodec(chunk.Codec); err != nil {
+		return err
+	}
 	start := chunk.DataPageOffset
 	if d := chunk.DictionaryPageOffset; d > 0 && d < start {
 		start = d
@@ -37,6 +40,9 @@ func checkPages(r io.ReaderAt, file *parquet.File, chunk *format.ColumnMetaData,
 		size := int64(h.CompressedPageSize)
 		if size < 0 || h.UncompressedPageSize < 0 || size > start+left-at {
 			return errPage
+		}
+		if err := checkUnpacked(io.NewSectionReader(r, at, size), chunk.Codec, &h); err != nil {
+			return err
 		}
 		at += size
 		if unpacked += int64(h.UncompressedPageSize); unpacked > limit {
