@@ -17,6 +17,7 @@ import (
 	"github.com/weighlock/weighlock/internal/evaluation"
 	"github.com/weighlock/weighlock/internal/model"
 	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/registry"
 )
 
 func newInspect(w world) *cobra.Command {
@@ -98,7 +99,7 @@ func inspectModel(folder string) (inspected, error) {
 	}
 	m, err := model.Load(os.DirFS(folder))
 	if err != nil {
-		return inspected{}, fmt.Errorf("inspect %s: %w: %w", folder, err, modelimage.ErrInvalid)
+		return inspected{}, fmt.Errorf("inspect %s: %w: %w", folder, err, registry.ErrInvalid)
 	}
 	d := m.Describe()
 	return inspected{Model: &d}, nil
@@ -113,7 +114,7 @@ func inspectEvaluation(file string) (inspected, error) {
 	e, err := evaluation.Decode(f)
 	if err != nil {
 		return inspected{}, hinted{
-			fmt.Errorf("inspect %s: %w: %w", file, err, modelimage.ErrInvalid),
+			fmt.Errorf("inspect %s: %w: %w", file, err, registry.ErrInvalid),
 			"inspect reads a model folder, an evaluation.json or an image; weighlock report reads a report.json",
 		}
 	}
@@ -127,7 +128,7 @@ func inspectImage(ctx context.Context, w world, name string) (inspected, error) 
 	if err != nil {
 		return inspected{}, err
 	}
-	images, err := modelimage.Open(ctx, repository, w.registry())
+	images, err := registry.Open(ctx, repository, w.registry())
 	if err != nil {
 		return inspected{}, err
 	}
@@ -135,7 +136,7 @@ func inspectImage(ctx context.Context, w world, name string) (inspected, error) 
 	if err != nil {
 		return inspected{}, fmt.Errorf("find image %s: %w", name, err)
 	}
-	config, err := images.Config(ctx, found.Digest)
+	config, err := modelimage.ReadConfig(ctx, images, found.Digest)
 	if err != nil {
 		return inspected{}, fmt.Errorf("inspect image %s: %w", name, err)
 	}
@@ -143,7 +144,7 @@ func inspectImage(ctx context.Context, w world, name string) (inspected, error) 
 		Repository: images.Name(), Digest: found.Digest, Created: config.Created, Platforms: config.Platforms,
 		Annotations: found.Annotations,
 	}}
-	files, err := images.Model(ctx, found.Digest)
+	files, err := modelimage.Model(ctx, images, found.Digest)
 	if err != nil {
 		return inspected{}, fmt.Errorf("inspect image %s: %w", name, err)
 	}
@@ -153,13 +154,13 @@ func inspectImage(ctx context.Context, w world, name string) (inspected, error) 
 		d := m.Describe()
 		out.Model = &d
 	case !errors.Is(err, fs.ErrNotExist): // without a model.json it is a model of somebody else's kind
-		return inspected{}, fmt.Errorf("inspect image %s: %w: %w", name, err, modelimage.ErrInvalid)
+		return inspected{}, fmt.Errorf("inspect image %s: %w: %w", name, err, registry.ErrInvalid)
 	}
 	return out, out.attached(ctx, images)
 }
 
 // attached reads how the model scored, where the image says so.
-func (i *inspected) attached(ctx context.Context, images *modelimage.Repository) error {
+func (i *inspected) attached(ctx context.Context, images *registry.Repository) error {
 	attachments, err := images.Attachments(ctx, i.Image.Digest, modelimage.EvaluationType)
 	if err != nil {
 		return fmt.Errorf("inspect image %s: %w", i.Image.Digest, err)
@@ -169,7 +170,7 @@ func (i *inspected) attached(ctx context.Context, images *modelimage.Repository)
 	}
 	e, err := evaluation.Decode(bytes.NewReader(attachments[0].Data))
 	if err != nil {
-		return fmt.Errorf("inspect image %s: its evaluation: %w: %w", i.Image.Digest, err, modelimage.ErrInvalid)
+		return fmt.Errorf("inspect image %s: its evaluation: %w: %w", i.Image.Digest, err, registry.ErrInvalid)
 	}
 	i.Evaluation = &e
 	return nil

@@ -13,8 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weighlock/weighlock/internal/ci"
-	"github.com/weighlock/weighlock/internal/modelimage"
 	"github.com/weighlock/weighlock/internal/pipeline"
+	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/report"
 )
 
@@ -100,8 +100,8 @@ func weighIn(ctx context.Context, w world, flags runFlags) (*report.Report, erro
 }
 
 // registry is what every command needs to reach a registry.
-func (w world) registry() modelimage.Options {
-	return modelimage.Options{
+func (w world) registry() registry.Options {
+	return registry.Options{
 		Username: w.getenv("WEIGHLOCK_REGISTRY_USERNAME"),
 		Password: w.getenv("WEIGHLOCK_REGISTRY_PASSWORD"),
 		Log:      func(line string) { _, _ = fmt.Fprintln(w.stderr, line) },

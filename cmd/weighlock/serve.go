@@ -14,6 +14,7 @@ import (
 
 	"github.com/weighlock/weighlock/internal/model"
 	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/serving"
 )
 
@@ -71,7 +72,7 @@ func loadModel(ctx context.Context, w world, name, dir string) (*model.Model, se
 		}
 		options := w.registry()
 		options.Dir = dir
-		images, err := modelimage.Open(ctx, repository, options)
+		images, err := registry.Open(ctx, repository, options)
 		if err != nil {
 			return nil, id, err
 		}
@@ -79,7 +80,7 @@ func loadModel(ctx context.Context, w world, name, dir string) (*model.Model, se
 		if err != nil {
 			return nil, id, fmt.Errorf("find image %s: %w", name, err)
 		}
-		if files, err = images.Model(ctx, found.Digest); err != nil {
+		if files, err = modelimage.Model(ctx, images, found.Digest); err != nil {
 			return nil, id, fmt.Errorf("read image %s: %w", name, err)
 		}
 		id = serving.Identity{
@@ -90,7 +91,7 @@ func loadModel(ctx context.Context, w world, name, dir string) (*model.Model, se
 	}
 	m, err := model.Load(files)
 	if err != nil {
-		return nil, id, fmt.Errorf("load model %s: %w: %w", name, err, modelimage.ErrInvalid)
+		return nil, id, fmt.Errorf("load model %s: %w: %w", name, err, registry.ErrInvalid)
 	}
 	return m, id, nil
 }

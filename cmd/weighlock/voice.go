@@ -16,8 +16,8 @@ import (
 
 	"github.com/weighlock/weighlock/internal/config"
 	"github.com/weighlock/weighlock/internal/gate"
-	"github.com/weighlock/weighlock/internal/modelimage"
 	"github.com/weighlock/weighlock/internal/pipeline"
+	"github.com/weighlock/weighlock/internal/registry"
 )
 
 // exit carries an exit code out of a command; the message was already written, or there is none.
@@ -48,9 +48,9 @@ func codeOf(err error) int {
 		return gate.Cancelled.ExitCode()
 	case errors.As(err, &failure):
 		return failure.Decision.ExitCode()
-	case errors.Is(err, modelimage.ErrUnavailable), errors.Is(err, modelimage.ErrDenied), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, registry.ErrDenied), errors.Is(err, context.DeadlineExceeded):
 		return gate.Unavailable.ExitCode()
-	case errors.Is(err, modelimage.ErrInvalid):
+	case errors.Is(err, registry.ErrInvalid):
 		return gate.Invalid.ExitCode()
 	}
 	return gate.Misconfigured.ExitCode()

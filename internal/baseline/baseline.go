@@ -9,6 +9,7 @@ import (
 	"github.com/weighlock/weighlock/internal/metric"
 	"github.com/weighlock/weighlock/internal/model"
 	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/training"
 )
 
@@ -38,15 +39,15 @@ func Tag(commit string) string { return "sha-" + commit }
 
 // FromImage takes the image of the newest of these commits that has one and lets its model score the job's evaluation
 // rows. The commits run from the base revision backwards. The tag is a cache and no authority: the image must name the
-// commit itself. The error is ErrMissing when no commit has an image, and modelimage.ErrUnavailable when the registry
+// commit itself. The error is ErrMissing when no commit has an image, and registry.ErrUnavailable when the registry
 // could not say.
-func FromImage(ctx context.Context, images *modelimage.Repository, commits []string, job training.Job) (Baseline, error) {
+func FromImage(ctx context.Context, images *registry.Repository, commits []string, job training.Job) (Baseline, error) {
 	tags := make([]string, len(commits))
 	for i, commit := range commits {
 		tags[i] = Tag(commit)
 	}
 	found, err := images.ResolveMany(ctx, tags)
-	if errors.Is(err, modelimage.ErrNotFound) {
+	if errors.Is(err, registry.ErrNotFound) {
 		return Baseline{}, fmt.Errorf("find baseline image in %s: none of %d commits has one: %w", images.Name(), len(commits), ErrMissing)
 	}
 	if err != nil {
@@ -59,21 +60,21 @@ func FromImage(ctx context.Context, images *modelimage.Repository, commits []str
 		}
 	}
 	if b.Back < 0 {
-		return Baseline{}, fmt.Errorf("read baseline image %s: tag %q was not asked for: %w", b.Image, found.Tag, modelimage.ErrInvalid)
+		return Baseline{}, fmt.Errorf("read baseline image %s: tag %q was not asked for: %w", b.Image, found.Tag, registry.ErrInvalid)
 	}
-	about, err := images.Config(ctx, found.Digest)
+	about, err := modelimage.ReadConfig(ctx, images, found.Digest)
 	if err != nil {
 		return Baseline{}, fmt.Errorf("read baseline image %s: %w", b.Image, err)
 	}
 	if revision := about.Annotations[modelimage.AnnotationRevision]; revision != b.Commit {
-		return Baseline{}, fmt.Errorf("read baseline image %s: tag %s names an image built from %q: %w", b.Image, found.Tag, revision, modelimage.ErrInvalid)
+		return Baseline{}, fmt.Errorf("read baseline image %s: tag %s names an image built from %q: %w", b.Image, found.Tag, revision, registry.ErrInvalid)
 	}
-	files, err := images.Model(ctx, found.Digest)
+	files, err := modelimage.Model(ctx, images, found.Digest)
 	if err != nil {
 		return Baseline{}, fmt.Errorf("read baseline image %s: %w", b.Image, err)
 	}
 	if b.Model, err = model.Load(files); err != nil {
-		return Baseline{}, fmt.Errorf("read baseline image %s: %w: %w", b.Image, err, modelimage.ErrInvalid)
+		return Baseline{}, fmt.Errorf("read baseline image %s: %w: %w", b.Image, err, registry.ErrInvalid)
 	}
 	if b.Predictions, err = training.Score(b.Model, job); err != nil {
 		return Baseline{}, fmt.Errorf("score baseline image %s: %w", b.Image, err)

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"maps"
 	"regexp"
 	"slices"
@@ -15,6 +17,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/weighlock/weighlock/internal/registry"
 )
 
 const (
@@ -40,27 +44,12 @@ var (
 
 // Image is a built image, ready to push. It does not change after Build.
 type Image struct {
-	index     manifest
-	modelPack manifest
-	children  []manifest // what the index lists, the ModelPack sibling included
-	blobs     []blob     // each once
-	revision  string
+	registry.Content
+	revision string
 }
-
-// Digest is the digest of the index: "sha256:" and 64 hex digits.
-func (i *Image) Digest() string { return i.index.digest().String() }
 
 // Revision is the commit that the image was built from.
 func (i *Image) Revision() string { return i.revision }
-
-// Size is the number of bytes of all blobs, each counted once.
-func (i *Image) Size() int64 {
-	var n int64
-	for _, b := range i.blobs {
-		n += b.size
-	}
-	return n
-}
 
 // Build makes the image: an index over one manifest for each platform and a
 // ModelPack sibling, all sharing one uncompressed model layer. It is a pure
@@ -77,7 +66,7 @@ func Build(in Input) (*Image, error) {
 	if err != nil {
 		return nil, fmt.Errorf("build image: %w", err)
 	}
-	img := &Image{blobs: []blob{model}, revision: in.Revision}
+	img := &Image{Content: registry.Content{Blobs: []registry.Blob{model}}, revision: in.Revision}
 	var listed []v1.Descriptor
 	for _, platform := range slices.Sorted(maps.Keys(in.Servers)) {
 		d, err := img.addPlatform(in, platform, model, annotations)
@@ -86,18 +75,19 @@ func Build(in Input) (*Image, error) {
 		}
 		listed = append(listed, d)
 	}
-	var config blob
-	if img.modelPack, config, err = modelPack(in, model, annotations); err != nil {
+	sibling, config, err := modelPack(in, model, annotations)
+	if err != nil {
 		return nil, fmt.Errorf("build image: %w", err)
 	}
-	img.blobs = append(img.blobs, config)
-	img.children = append(img.children, img.modelPack)
-	sibling := img.modelPack.descriptor()
-	sibling.ArtifactType = modelPackManifestType
+	img.Blobs = append(img.Blobs, config)
+	img.Children = append(img.Children, sibling)
+	img.Companions = map[string]registry.Manifest{modelPackSuffix: sibling}
+	d := sibling.Descriptor()
+	d.ArtifactType = modelPackManifestType
 	// No runtime picks this platform, so the sibling is never run by mistake.
-	sibling.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
-	img.index, err = newManifest(v1.IndexManifest{
-		SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: append(listed, sibling), Annotations: annotations,
+	d.Platform = &v1.Platform{OS: "unknown", Architecture: "unknown"}
+	img.Top, err = registry.NewManifest(v1.IndexManifest{
+		SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: append(listed, d), Annotations: annotations,
 	}, types.OCIImageIndex)
 	if err != nil {
 		return nil, fmt.Errorf("build image: %w", err)
@@ -113,7 +103,7 @@ func (in Input) check() error {
 		return fmt.Errorf("revision %q: want the full commit, 40 hex digits", in.Revision)
 	case in.Created.IsZero():
 		return errors.New("created: the commit time is missing")
-	case len(in.Files) == 0:
+	case in.Files == nil:
 		return errors.New("the model has no files")
 	case len(in.Servers) == 0:
 		return errors.New("no server binary for any platform")
@@ -130,7 +120,7 @@ func (in Input) check() error {
 }
 
 // addPlatform adds the image of one platform and returns its descriptor.
-func (i *Image) addPlatform(in Input, platform string, model blob, annotations map[string]string) (v1.Descriptor, error) {
+func (i *Image) addPlatform(in Input, platform string, model registry.Blob, annotations map[string]string) (v1.Descriptor, error) {
 	server, diffID, err := serverLayer(in.Servers[platform])
 	if err != nil {
 		return v1.Descriptor{}, err
@@ -139,16 +129,16 @@ func (i *Image) addPlatform(in Input, platform string, model blob, annotations m
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("parse platform: %w", err)
 	}
-	raw, err := json.Marshal(imageConfig(in, *p, []v1.Hash{diffID, model.digest}, annotations))
+	raw, err := json.Marshal(imageConfig(in, *p, []v1.Hash{diffID, model.Digest}, annotations))
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("encode config: %w", err)
 	}
-	config := bytesBlob(raw)
-	serverDesc, modelDesc := server.descriptor(types.OCILayer), model.descriptor(types.OCIUncompressedLayer)
+	config := registry.BytesBlob(raw)
+	serverDesc, modelDesc := server.Descriptor(types.OCILayer), model.Descriptor(types.OCIUncompressedLayer)
 	serverDesc.Annotations = map[string]string{annotationContent: contentServer}
 	modelDesc.Annotations = map[string]string{annotationContent: contentModel}
-	m, err := newManifest(v1.Manifest{
-		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: config.descriptor(types.OCIConfigJSON),
+	m, err := registry.NewManifest(v1.Manifest{
+		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: config.Descriptor(types.OCIConfigJSON),
 		Layers: []v1.Descriptor{serverDesc, modelDesc}, Annotations: annotations,
 	}, types.OCIManifestSchema1)
 	if err != nil {
@@ -156,15 +146,15 @@ func (i *Image) addPlatform(in Input, platform string, model blob, annotations m
 	}
 	i.addBlob(server)
 	i.addBlob(config)
-	i.children = append(i.children, m)
-	d := m.descriptor()
+	i.Children = append(i.Children, m)
+	d := m.Descriptor()
 	d.Platform = p
 	return d, nil
 }
 
-func (i *Image) addBlob(b blob) {
-	if !slices.ContainsFunc(i.blobs, func(o blob) bool { return o.digest == b.digest }) {
-		i.blobs = append(i.blobs, b)
+func (i *Image) addBlob(b registry.Blob) {
+	if !slices.ContainsFunc(i.Blobs, func(o registry.Blob) bool { return o.Digest == b.Digest }) {
+		i.Blobs = append(i.Blobs, b)
 	}
 }
 
@@ -193,9 +183,13 @@ func created(in Input) string { return in.Created.UTC().Truncate(time.Second).Fo
 
 // annotate computes the annotations that stand everywhere and adds in.Annotations.
 func annotate(in Input) (map[string]string, error) {
+	setDigest, err := SetDigest(in.Files)
+	if err != nil {
+		return nil, err
+	}
 	out := map[string]string{
 		AnnotationModel:     in.Model,
-		AnnotationSetDigest: SetDigest(in.Files),
+		AnnotationSetDigest: setDigest,
 		AnnotationRevision:  in.Revision,
 		AnnotationCreated:   created(in),
 	}
@@ -239,11 +233,50 @@ func cut(s string, n int) string {
 
 // SetDigest names a set of files whatever packs them: the SHA-256 of the lines
 // that sha256sum prints for them, sorted by name.
-func SetDigest(files map[string][]byte) string {
+func SetDigest(files fs.FS) (string, error) {
+	names, err := listFiles(files)
+	if err != nil {
+		return "", err
+	}
 	h := sha256.New()
-	for _, name := range slices.Sorted(maps.Keys(files)) {
-		sum := sha256.Sum256(files[name])
+	for _, name := range names {
+		sum, err := fileSum(files, name)
+		if err != nil {
+			return "", err
+		}
 		fmt.Fprintf(h, "%x  %s\n", sum, name)
 	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil))
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
+}
+
+func fileSum(files fs.FS, name string) ([]byte, error) {
+	f, err := files.Open(name)
+	if err != nil {
+		return nil, fmt.Errorf("read model: %w", err)
+	}
+	defer func() { _ = f.Close() }()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return nil, fmt.Errorf("read model: %s: %w", name, err)
+	}
+	return h.Sum(nil), nil
+}
+
+// listFiles names all files, sorted; anything but plain files and folders is an error.
+func listFiles(files fs.FS) ([]string, error) {
+	var names []string
+	err := fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return fmt.Errorf("read model: %w", err)
+		case entry.IsDir():
+			return nil
+		case !entry.Type().IsRegular():
+			return fmt.Errorf("read model: %q is not a plain file", name)
+		}
+		names = append(names, name)
+		return nil
+	})
+	slices.Sort(names)
+	return names, err
 }

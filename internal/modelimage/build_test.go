@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"io/fs"
 	"os"
 	"os/exec"
 	"runtime"
@@ -17,21 +18,42 @@ import (
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/weighlock/weighlock/internal/registry"
 )
 
 const testRevision = "0123456789abcdef0123456789abcdef01234567"
 
+func testFiles() map[string][]byte {
+	return map[string][]byte{
+		"model.json": []byte(`{"kind":"linear"}`), "weights.bin": bytes.Repeat([]byte{1, 2, 3}, 1000), "extra/a.txt": {},
+	}
+}
+
 func testInput() Input {
 	return Input{
 		Model: "diabetes", Revision: testRevision, Created: time.Date(2026, 3, 4, 5, 6, 7, 890, time.FixedZone("", 7200)),
-		Files: map[string][]byte{
-			"model.json": []byte(`{"kind":"linear"}`), "weights.bin": bytes.Repeat([]byte{1, 2, 3}, 1000), "extra/a.txt": {},
-		},
+		Files:       newMemFS(testFiles()),
 		Servers:     map[string][]byte{"linux/arm64": []byte("arm server"), "linux/amd64": bytes.Repeat([]byte("amd server "), 500)},
 		Annotations: map[string]string{"dev.weighlock.gate.verdict": "passed"},
 		Source:      "https://github.com/acme/diabetes", Version: "1.2.3", Title: "Diabetes", Description: "progression <of> disease", Licenses: "Apache-2.0",
 	}
 }
+
+// add gives the model another file, or other content for one that it has.
+func (in *Input) add(name string, data []byte) {
+	files := testFiles()
+	files[name] = data
+	var err error
+	if in.Files, err = Memory(files); err != nil {
+		in.Files = unreadable{err}
+	}
+}
+
+// unreadable is a file system that answers with an error.
+type unreadable struct{ err error }
+
+func (u unreadable) Open(string) (fs.File, error) { return nil, u.err }
 
 func mustBuild(t testing.TB, in Input) *Image {
 	t.Helper()
@@ -44,14 +66,20 @@ func mustBuild(t testing.TB, in Input) *Image {
 
 func (i *Image) blob(t testing.TB, h v1.Hash) []byte {
 	t.Helper()
-	for _, b := range i.blobs {
-		if b.digest == h {
-			out, err := io.ReadAll(b.open())
-			if err != nil {
-				t.Fatal(err)
-			}
-			return out
+	for _, b := range i.Blobs {
+		if b.Digest != h {
+			continue
 		}
+		r, err := b.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = r.Close() }()
+		out, err := io.ReadAll(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out
 	}
 	t.Fatalf("the image has no blob %s", h)
 	return nil
@@ -60,17 +88,17 @@ func (i *Image) blob(t testing.TB, h v1.Hash) []byte {
 func TestBuildShape(t *testing.T) {
 	img := mustBuild(t, testInput())
 	var index v1.IndexManifest
-	if err := json.Unmarshal(img.index.raw, &index); err != nil {
+	if err := json.Unmarshal(img.Top.Raw, &index); err != nil {
 		t.Fatal(err)
 	}
 	var platforms []string
 	var models []v1.Hash
 	for n, d := range index.Manifests {
 		platforms = append(platforms, d.Platform.String())
-		if got := img.children[n].descriptor(); got.Digest != d.Digest || got.Size != d.Size {
+		if got := img.Children[n].Descriptor(); got.Digest != d.Digest || got.Size != d.Size {
 			t.Errorf("child %d is %v, the index says %v", n, got, d)
 		}
-		m, err := img.children[n].parse()
+		m, err := img.Children[n].Parse()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -88,9 +116,13 @@ func TestBuildShape(t *testing.T) {
 	if got := index.Manifests[2].ArtifactType; got != modelPackManifestType {
 		t.Errorf("sibling has artifact type %q", got)
 	}
+	setDigest, err := SetDigest(testInput().Files)
+	if err != nil {
+		t.Fatal(err)
+	}
 	want := map[string]string{
 		"dev.weighlock.model": "diabetes", "dev.weighlock.gate.verdict": "passed",
-		"dev.weighlock.model.set-digest":    SetDigest(testInput().Files),
+		"dev.weighlock.model.set-digest":    setDigest,
 		"org.opencontainers.image.revision": testRevision, "org.opencontainers.image.created": "2026-03-04T03:06:07Z",
 		"org.opencontainers.image.source": "https://github.com/acme/diabetes", "org.opencontainers.image.version": "1.2.3",
 		"org.opencontainers.image.title": "Diabetes", "org.opencontainers.image.description": "progression <of> disease",
@@ -103,7 +135,7 @@ func TestBuildShape(t *testing.T) {
 
 func TestBuildConfig(t *testing.T) {
 	img := mustBuild(t, testInput())
-	m, err := img.children[0].parse()
+	m, err := img.Children[0].Parse()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,7 +162,7 @@ func TestBuildConfig(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := []v1.Hash{bytesBlob(plain).digest, m.Layers[1].Digest}; !cmp.Equal(got, c.RootFS.DiffIDs) {
+	if got := []v1.Hash{registry.BytesBlob(plain).Digest, m.Layers[1].Digest}; !cmp.Equal(got, c.RootFS.DiffIDs) {
 		t.Errorf("diff ids are %v, want %v", c.RootFS.DiffIDs, got)
 	}
 	if len(c.History) != 2 || !c.Created.Equal(time.Date(2026, 3, 4, 3, 6, 7, 0, time.UTC)) {
@@ -144,7 +176,7 @@ func TestBuildConfig(t *testing.T) {
 
 func TestModelLayer(t *testing.T) {
 	img := mustBuild(t, testInput())
-	raw := img.blob(t, img.blobs[0].digest)
+	raw := img.blob(t, img.Blobs[0].Digest)
 	want := []string{
 		"models/ 755 0 2026-03-04", "models/extra/ 755 0 2026-03-04", "models/extra/a.txt 444 0 2026-03-04",
 		"models/model.json 444 17 2026-03-04", "models/weights.bin 444 3000 2026-03-04",
@@ -156,7 +188,7 @@ func TestModelLayer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(testInput().Files, files); diff != "" {
+	if diff := cmp.Diff(testFiles(), files); diff != "" {
 		t.Error(diff)
 	}
 }
@@ -232,7 +264,7 @@ func TestBuildIsReproducible(t *testing.T) {
 func TestBuildChangesWithInput(t *testing.T) {
 	base := mustBuild(t, testInput())
 	for name, change := range map[string]func(*Input){
-		"file":       func(in *Input) { in.Files["model.json"] = []byte("{}") },
+		"file":       func(in *Input) { in.add("model.json", []byte("{}")) },
 		"created":    func(in *Input) { in.Created = in.Created.Add(time.Second) },
 		"annotation": func(in *Input) { in.Annotations["dev.weighlock.x"] = "y" },
 		"server":     func(in *Input) { in.Servers["linux/amd64"] = []byte("other") },
@@ -246,8 +278,8 @@ func TestBuildChangesWithInput(t *testing.T) {
 	// Another commit moves the model and nothing else of weight.
 	in := testInput()
 	in.Created = in.Created.Add(time.Hour)
-	m0, _ := base.children[0].parse()
-	m1, _ := mustBuild(t, in).children[0].parse()
+	m0, _ := base.Children[0].Parse()
+	m1, _ := mustBuild(t, in).Children[0].Parse()
 	if m0.Layers[0].Digest != m1.Layers[0].Digest {
 		t.Error("the server layer depends on the commit")
 	}
@@ -266,14 +298,14 @@ func TestBuildRefuses(t *testing.T) {
 		"no server":       {func(in *Input) { in.Servers = nil }, "no server"},
 		"empty server":    {func(in *Input) { in.Servers["linux/amd64"] = nil }, "empty"},
 		"bad platform":    {func(in *Input) { in.Servers["Linux"] = []byte("x") }, "platform"},
-		"climbing":        {func(in *Input) { in.Files["../x"] = nil }, "plain relative path"},
-		"absolute":        {func(in *Input) { in.Files["/x"] = nil }, "plain relative path"},
-		"backslash":       {func(in *Input) { in.Files[`a\b`] = nil }, "plain relative path"},
-		"long":            {func(in *Input) { in.Files[strings.Repeat("x", 99)] = nil }, "longer"},
-		"not ASCII":       {func(in *Input) { in.Files["größe"] = nil }, "ASCII"},
-		"whiteout":        {func(in *Input) { in.Files["a/.wh.b"] = nil }, "whiteout"},
-		"case":            {func(in *Input) { in.Files["Model.json"] = nil }, "differ only in case"},
-		"file and dir":    {func(in *Input) { in.Files["model.json/x"] = nil }, "both a file and a directory"},
+		"climbing":        {func(in *Input) { in.add("../x", nil) }, "plain relative path"},
+		"absolute":        {func(in *Input) { in.add("/x", nil) }, "plain relative path"},
+		"backslash":       {func(in *Input) { in.add(`a\b`, nil) }, "plain relative path"},
+		"long":            {func(in *Input) { in.add(strings.Repeat("x", 99), nil) }, "longer"},
+		"not ASCII":       {func(in *Input) { in.add("größe", nil) }, "ASCII"},
+		"whiteout":        {func(in *Input) { in.add("a/.wh.b", nil) }, "whiteout"},
+		"case":            {func(in *Input) { in.add("Model.json", nil) }, "differ only in case"},
+		"file and dir":    {func(in *Input) { in.add("model.json/x", nil) }, "both a file and a directory"},
 		"run id":          {func(in *Input) { in.Annotations["dev.weighlock.run"] = "1" }, "attach it"},
 		"other revision":  {func(in *Input) { in.Annotations[AnnotationRevision] = "x" }, "not the computed"},
 	} {
@@ -299,12 +331,12 @@ func TestCutKeepsCharacters(t *testing.T) {
 // The config schema of ModelPack v0.0.7 allows these fields and no other.
 func TestModelPackConfig(t *testing.T) {
 	img := mustBuild(t, testInput())
-	m, err := img.modelPack.parse()
+	m, err := img.Companions[modelPackSuffix].Parse()
 	if err != nil {
 		t.Fatal(err)
 	}
 	if m.ArtifactType != modelPackManifestType || m.Layers[0].Annotations["org.cncf.model.filepath"] != "models" {
-		t.Errorf("manifest is %s", img.modelPack.raw)
+		t.Errorf("manifest is %s", img.Companions[modelPackSuffix].Raw)
 	}
 	want := `{"descriptor":{"createdAt":"2026-03-04T03:06:07Z","name":"diabetes","version":"1.2.3","revision":"` + testRevision +
 		`","sourceURL":"https://github.com/acme/diabetes","licenses":["Apache-2.0"],"title":"Diabetes","description":"progression \u003cof\u003e disease"},` +

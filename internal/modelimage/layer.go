@@ -3,6 +3,7 @@ package modelimage
 import (
 	"archive/tar"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -13,6 +14,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/klauspost/compress/gzip"
+
+	"github.com/weighlock/weighlock/internal/registry"
 )
 
 const (
@@ -26,25 +29,30 @@ const (
 	gzipLevel = 8
 )
 
-// tarEntry is one member of a layer; a directory when dir is set.
+// tarEntry is one member of a layer; a directory when open is nil.
 type tarEntry struct {
 	name string
 	mode int64
-	dir  bool
-	data []byte
+	size int64
+	open func() (io.ReadCloser, error)
 }
 
-// tarStream lays the members out as a tar archive without copying their
-// content: headers, the files themselves, padding, and the end mark. The
-// result opens any number of readers over it.
-func tarStream(entries []tarEntry, mtime time.Time) (func() io.Reader, error) {
-	var parts [][]byte
+// inMemory is a member whose content is at hand.
+func inMemory(name string, mode int64, data []byte) tarEntry {
+	return tarEntry{name, mode, int64(len(data)), func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(data)), nil }}
+}
+
+// tarStream lays the members out as a tar archive without reading their
+// content: headers, the files themselves, padding, and the end mark. The result
+// opens any number of readers over it, each of which opens a file at a time.
+func tarStream(entries []tarEntry, mtime time.Time) (func() (io.ReadCloser, error), error) {
+	var parts []tarEntry
 	for _, e := range entries {
 		h := &tar.Header{
-			Typeflag: tar.TypeReg, Name: e.name, Mode: e.mode, Size: int64(len(e.data)),
+			Typeflag: tar.TypeReg, Name: e.name, Mode: e.mode, Size: e.size,
 			ModTime: mtime.UTC().Truncate(time.Second), Format: tar.FormatUSTAR,
 		}
-		if e.dir {
+		if e.open == nil {
 			h.Typeflag = tar.TypeDir
 		}
 		// The size field of USTAR ends at 8 GiB; GNU's goes on, and scanners
@@ -56,39 +64,92 @@ func tarStream(entries []tarEntry, mtime time.Time) (func() io.Reader, error) {
 		if err := tar.NewWriter(&buf).WriteHeader(h); err != nil {
 			return nil, fmt.Errorf("write layer: %s: %w", e.name, err)
 		}
-		parts = append(parts, buf.Bytes())
-		if len(e.data) > 0 {
-			parts = append(parts, e.data)
-			if pad := -len(e.data) & (tarBlock - 1); pad > 0 {
-				parts = append(parts, make([]byte, pad))
+		parts = append(parts, inMemory(e.name, 0, buf.Bytes()))
+		if e.size > 0 {
+			parts = append(parts, e)
+			if pad := -e.size & (tarBlock - 1); pad > 0 {
+				parts = append(parts, inMemory(e.name, 0, make([]byte, pad)))
 			}
 		}
 	}
-	parts = append(parts, make([]byte, 2*tarBlock))
-	return func() io.Reader {
-		readers := make([]io.Reader, len(parts))
-		for i, p := range parts {
-			readers[i] = bytes.NewReader(p)
+	parts = append(parts, inMemory("end", 0, make([]byte, 2*tarBlock)))
+	return func() (io.ReadCloser, error) { return &partsReader{parts: parts}, nil }, nil
+}
+
+// partsReader reads parts one after the other, each exactly as long as it was said to be.
+type partsReader struct {
+	parts   []tarEntry
+	current io.ReadCloser
+	left    int64 // of the current part
+}
+
+// Read reads on; a file that got shorter or longer since it was listed is an error.
+func (p *partsReader) Read(b []byte) (int, error) {
+	for p.left == 0 {
+		if err := p.next(); err != nil {
+			return 0, err
 		}
-		return io.MultiReader(readers...)
-	}, nil
+	}
+	n, err := p.current.Read(b[:min(int64(len(b)), p.left)])
+	p.left -= int64(n)
+	if errors.Is(err, io.EOF) {
+		err = nil
+		if p.left > 0 {
+			err = fmt.Errorf("read model: %s became shorter while it was read", p.parts[0].name)
+		}
+	}
+	return n, err
+}
+
+// next goes to the part after the current one.
+func (p *partsReader) next() error {
+	if p.current != nil {
+		var more [1]byte
+		if n, _ := p.current.Read(more[:]); n > 0 {
+			return fmt.Errorf("read model: %s became longer while it was read", p.parts[0].name)
+		}
+		_ = p.current.Close()
+		p.current, p.parts = nil, p.parts[1:]
+	}
+	if len(p.parts) == 0 {
+		return io.EOF
+	}
+	opened, err := p.parts[0].open()
+	if err != nil {
+		return fmt.Errorf("read model: %w", err)
+	}
+	p.current, p.left = opened, p.parts[0].size
+	return nil
+}
+
+// Close ends reading early.
+func (p *partsReader) Close() error {
+	if p.current == nil {
+		return nil
+	}
+	return p.current.Close()
 }
 
 // modelLayer is the uncompressed layer that every platform and every format
 // share: its digest is also its diff id. Members are sorted, directories before
 // what they hold, owned by root and readable by any user id.
-func modelLayer(files map[string][]byte, mtime time.Time) (blob, error) {
+func modelLayer(files fs.FS, mtime time.Time) (registry.Blob, error) {
+	list, err := listFiles(files)
+	if err != nil {
+		return registry.Blob{}, err
+	}
+	if len(list) == 0 {
+		return registry.Blob{}, errors.New("the model has no files")
+	}
 	dirs := map[string]bool{modelRoot: true}
 	folded := map[string]string{}
 	var names []string
-	for name := range files {
+	for _, name := range list {
 		if err := checkModelName(name); err != nil {
-			return blob{}, err
+			return registry.Blob{}, err
 		}
 		if other, dup := folded[strings.ToLower(name)]; dup {
-			pair := []string{name, other}
-			slices.Sort(pair) // the same message whatever the map's order
-			return blob{}, fmt.Errorf("write layer: %q and %q differ only in case", pair[0], pair[1])
+			return registry.Blob{}, fmt.Errorf("write layer: %q and %q differ only in case", other, name)
 		}
 		folded[strings.ToLower(name)] = name
 		full := modelRoot + "/" + name
@@ -98,25 +159,34 @@ func modelLayer(files map[string][]byte, mtime time.Time) (blob, error) {
 		}
 	}
 	for d := range dirs {
-		if _, clash := files[strings.TrimPrefix(d, modelRoot+"/")]; clash {
-			return blob{}, fmt.Errorf("write layer: %q is both a file and a directory", d)
-		}
 		names = append(names, d+"/")
 	}
 	slices.Sort(names)
 	entries := make([]tarEntry, len(names))
 	for i, n := range names {
 		if strings.HasSuffix(n, "/") {
-			entries[i] = tarEntry{name: n, mode: 0o755, dir: true}
+			entries[i] = tarEntry{name: n, mode: 0o755}
 			continue
 		}
-		entries[i] = tarEntry{name: n, mode: 0o444, data: files[strings.TrimPrefix(n, modelRoot+"/")]}
+		if entries[i], err = modelFile(files, n); err != nil {
+			return registry.Blob{}, err
+		}
 	}
 	open, err := tarStream(entries, mtime)
 	if err != nil {
-		return blob{}, err
+		return registry.Blob{}, err
 	}
-	return newBlob(open)
+	return registry.NewBlob(open)
+}
+
+// modelFile is the member of a layer that holds a file of the model.
+func modelFile(files fs.FS, full string) (tarEntry, error) {
+	name := strings.TrimPrefix(full, modelRoot+"/")
+	info, err := fs.Stat(files, name)
+	if err != nil {
+		return tarEntry{}, fmt.Errorf("read model: %w", err)
+	}
+	return tarEntry{full, 0o444, info.Size(), func() (io.ReadCloser, error) { return files.Open(name) }}, nil
 }
 
 func checkModelName(name string) error {
@@ -144,30 +214,35 @@ const passwd = "root:x:0:0:root:/:/sbin/nologin\nweighlock:x:65532:65532:weighlo
 // serverLayer holds the server and nothing that depends on the commit: its time
 // is fixed, so that all images of one Weighlock share it and a push moves only
 // the model. It returns the compressed blob and the diff id.
-func serverLayer(server []byte) (blob, v1.Hash, error) {
+func serverLayer(server []byte) (registry.Blob, v1.Hash, error) {
 	open, err := tarStream([]tarEntry{
-		{name: "etc/", mode: 0o755, dir: true},
-		{name: "etc/passwd", mode: 0o444, data: []byte(passwd)},
-		{name: "weighlock", mode: 0o555, data: server},
+		{name: "etc/", mode: 0o755},
+		inMemory("etc/passwd", 0o444, []byte(passwd)),
+		inMemory("weighlock", 0o555, server),
 	}, time.Unix(0, 0))
 	if err != nil {
-		return blob{}, v1.Hash{}, err
+		return registry.Blob{}, v1.Hash{}, err
 	}
-	diffID, _, err := v1.SHA256(open())
+	plain, err := registry.NewBlob(open)
 	if err != nil {
-		return blob{}, v1.Hash{}, fmt.Errorf("digest server layer: %w", err)
+		return registry.Blob{}, v1.Hash{}, err
 	}
+	archive, err := open()
+	if err != nil {
+		return registry.Blob{}, v1.Hash{}, err
+	}
+	defer func() { _ = archive.Close() }()
 	var buf bytes.Buffer
 	// The zero gzip.Header carries no name and no time.
 	zw, err := gzip.NewWriterLevel(&buf, gzipLevel)
 	if err != nil {
-		return blob{}, v1.Hash{}, fmt.Errorf("compress server layer: %w", err)
+		return registry.Blob{}, v1.Hash{}, fmt.Errorf("compress server layer: %w", err)
 	}
-	if _, err := io.Copy(zw, open()); err != nil {
-		return blob{}, v1.Hash{}, fmt.Errorf("compress server layer: %w", err)
+	if _, err := io.Copy(zw, archive); err != nil {
+		return registry.Blob{}, v1.Hash{}, fmt.Errorf("compress server layer: %w", err)
 	}
 	if err := zw.Close(); err != nil {
-		return blob{}, v1.Hash{}, fmt.Errorf("compress server layer: %w", err)
+		return registry.Blob{}, v1.Hash{}, fmt.Errorf("compress server layer: %w", err)
 	}
-	return bytesBlob(buf.Bytes()), diffID, nil
+	return registry.BytesBlob(buf.Bytes()), plain.Digest, nil
 }

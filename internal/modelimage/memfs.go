@@ -2,6 +2,7 @@ package modelimage
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"io/fs"
 	"maps"
@@ -16,8 +17,22 @@ type memFS struct {
 	dirs  map[string][]fs.DirEntry // children, sorted
 }
 
-// newMemFS wraps files, whose names must be valid for fs.FS and free of
-// clashes between a file and a directory.
+// Memory is a file system over files in memory, by slash-separated path. The
+// error names a path that no model can have.
+func Memory(files map[string][]byte) (fs.FS, error) {
+	for name := range files {
+		if err := checkModelName(name); err != nil {
+			return nil, err
+		}
+		for dir := path.Dir(name); dir != "."; dir = path.Dir(dir) {
+			if _, clash := files[dir]; clash {
+				return nil, fmt.Errorf("write layer: %q is both a file and a directory", dir)
+			}
+		}
+	}
+	return newMemFS(files), nil
+}
+
 func newMemFS(files map[string][]byte) *memFS {
 	m := &memFS{files: files, dirs: map[string][]fs.DirEntry{".": nil}}
 	seen := map[string]bool{}

@@ -1,12 +1,14 @@
-// Package modelimage is a weighed model as an OCI image, to and from registries and OCI layout folders.
+// Package modelimage is a weighed model as an OCI image: what it is made of, and how it is read back.
 //
 // Build makes the image as a pure function of its input: the same input has
-// the same digest on any machine. Open names where images live, and the methods
-// of Repository push, find and read them. Only this package knows the registry
-// library; nothing of it is visible in the exported API.
+// the same digest on any machine. Package registry takes it to where images
+// live; Model and ReadConfig read it from there.
 package modelimage
 
-import "time"
+import (
+	"io/fs"
+	"time"
+)
 
 // The media types that Weighlock itself defines for what it attaches to an image.
 const (
@@ -32,8 +34,9 @@ type Input struct {
 	Revision string
 	// Created is the time of that commit. Never the wall clock.
 	Created time.Time
-	// Files are the model's files by slash-separated path; they stand under models/.
-	Files map[string][]byte
+	// Files are the model's files; they stand under models/. They are read when
+	// they are needed and need not fit into memory; Memory makes them of bytes.
+	Files fs.FS
 	// Servers are static server binaries by platform, such as "linux/amd64".
 	Servers map[string][]byte
 	// Annotations are added to the computed ones. A run id, a pull request or
@@ -43,32 +46,6 @@ type Input struct {
 	// Licenses (an SPDX expression) are the fields of the same name in
 	// org.opencontainers.image.*. Each may be empty.
 	Source, Version, Title, Description, Licenses string
-}
-
-// Descriptor is what a tag points to.
-type Descriptor struct {
-	// Digest is "sha256:" and 64 hex digits.
-	Digest string
-	// MediaType is that of the manifest or index.
-	MediaType string
-	// Tag is the name that led here; empty when it was a digest.
-	Tag string
-	// Annotations are those of the index or manifest.
-	Annotations map[string]string
-	// Created is the commit time that the image carries; zero when it carries none.
-	Created time.Time
-}
-
-// Attachment is a document that belongs to an image and is stored beside it,
-// as a referrer of its index.
-type Attachment struct {
-	ArtifactType string
-	// MediaType is that of the document; ArtifactType when empty.
-	MediaType   string
-	Data        []byte
-	Annotations map[string]string
-	// Digest is that of the attachment's manifest; set when it was read or written.
-	Digest string
 }
 
 // Config is what an image says about itself.

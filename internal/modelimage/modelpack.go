@@ -6,6 +6,8 @@ import (
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/weighlock/weighlock/internal/registry"
 )
 
 // The media types of the CNCF ModelPack specification, v0.0.7.
@@ -50,13 +52,13 @@ type modelPackModel struct {
 
 // modelPack makes the sibling manifest over the model layer and returns it with
 // its config.
-func modelPack(in Input, layer blob, annotations map[string]string) (manifest, blob, error) {
+func modelPack(in Input, layer registry.Blob, annotations map[string]string) (registry.Manifest, registry.Blob, error) {
 	c := modelPackConfig{
 		Descriptor: modelPackDescriptor{
 			CreatedAt: created(in), Name: in.Model, Version: in.Version, Revision: in.Revision,
 			SourceURL: in.Source, Title: in.Title, Description: annotations[annotationDescription],
 		},
-		ModelFS: modelPackFS{Type: "layers", DiffIDs: []string{layer.digest.String()}},
+		ModelFS: modelPackFS{Type: "layers", DiffIDs: []string{layer.Digest.String()}},
 		Config:  modelPackModel{Format: "weighlock"},
 	}
 	if in.Licenses != "" {
@@ -64,14 +66,14 @@ func modelPack(in Input, layer blob, annotations map[string]string) (manifest, b
 	}
 	raw, err := json.Marshal(c)
 	if err != nil {
-		return manifest{}, blob{}, fmt.Errorf("encode ModelPack config: %w", err)
+		return registry.Manifest{}, registry.Blob{}, fmt.Errorf("encode ModelPack config: %w", err)
 	}
-	config := bytesBlob(raw)
-	weight := layer.descriptor(modelPackWeightType)
+	config := registry.BytesBlob(raw)
+	weight := layer.Descriptor(modelPackWeightType)
 	weight.Annotations = map[string]string{modelPackFilepath: modelRoot, annotationContent: contentModel}
-	m, err := newManifest(v1.Manifest{
+	m, err := registry.NewManifest(v1.Manifest{
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: modelPackManifestType,
-		Config: config.descriptor(modelPackConfigType), Layers: []v1.Descriptor{weight}, Annotations: annotations,
+		Config: config.Descriptor(modelPackConfigType), Layers: []v1.Descriptor{weight}, Annotations: annotations,
 	}, types.OCIManifestSchema1)
 	return m, config, err
 }

@@ -8,6 +8,8 @@ import (
 	"io/fs"
 	"path"
 	"strings"
+
+	"github.com/weighlock/weighlock/internal/registry"
 )
 
 // maxModelFiles bounds the members of a model layer.
@@ -27,10 +29,10 @@ func unpackModel(layer []byte) (map[string][]byte, error) {
 			break
 		}
 		if err != nil {
-			return nil, invalid("unpack model layer: %v", err)
+			return nil, registry.Invalid("unpack model layer: %v", err)
 		}
 		if len(kinds) >= maxModelFiles {
-			return nil, invalid("unpack model layer: more than %d members", maxModelFiles)
+			return nil, registry.Invalid("unpack model layer: more than %d members", maxModelFiles)
 		}
 		name, err := memberName(h)
 		if err != nil {
@@ -38,7 +40,7 @@ func unpackModel(layer []byte) (map[string][]byte, error) {
 		}
 		folded := strings.ToLower(name)
 		if _, dup := kinds[folded]; dup {
-			return nil, invalid("unpack model layer: %q stands there twice", name)
+			return nil, registry.Invalid("unpack model layer: %q stands there twice", name)
 		}
 		kinds[folded] = h.Typeflag
 		if h.Typeflag == tar.TypeDir {
@@ -48,26 +50,26 @@ func unpackModel(layer []byte) (map[string][]byte, error) {
 		// promises more than there is has a lying size.
 		start := int64(len(layer)) - int64(src.Len())
 		if h.Size < 0 || h.Size > int64(src.Len()) {
-			return nil, invalid("unpack model layer: %q is cut short", name)
+			return nil, registry.Invalid("unpack model layer: %q is cut short", name)
 		}
 		if name == modelRoot {
-			return nil, invalid("unpack model layer: %q is not a directory", name)
+			return nil, registry.Invalid("unpack model layer: %q is not a directory", name)
 		}
 		files[strings.TrimPrefix(name, modelRoot+"/")] = layer[start : start+h.Size : start+h.Size]
 	}
 	// What follows the end mark is invisible to us, and other readers may see it.
 	if len(bytes.Trim(layer[len(layer)-src.Len():], "\x00")) > 0 {
-		return nil, invalid("unpack model layer: there is content behind the end of the archive")
+		return nil, registry.Invalid("unpack model layer: there is content behind the end of the archive")
 	}
 	for name := range kinds {
 		for d := path.Dir(name); d != "."; d = path.Dir(d) {
 			if kind, ok := kinds[d]; ok && kind != tar.TypeDir {
-				return nil, invalid("unpack model layer: %q is both a file and a directory", d)
+				return nil, registry.Invalid("unpack model layer: %q is both a file and a directory", d)
 			}
 		}
 	}
 	if len(files) == 0 {
-		return nil, invalid("unpack model layer: no files")
+		return nil, registry.Invalid("unpack model layer: no files")
 	}
 	return files, nil
 }
@@ -80,27 +82,27 @@ func memberName(h *tar.Header) (string, error) {
 	case tar.TypeDir:
 		name = strings.TrimSuffix(name, "/")
 		if h.Size != 0 {
-			return "", invalid("unpack model layer: directory %q has content", name)
+			return "", registry.Invalid("unpack model layer: directory %q has content", name)
 		}
 	default:
-		return "", invalid("unpack model layer: %q is neither a file nor a directory (type %q)", name, h.Typeflag)
+		return "", registry.Invalid("unpack model layer: %q is neither a file nor a directory (type %q)", name, h.Typeflag)
 	}
 	// Extension records can override name, size and owner, and make files
 	// sparse; two readers need not agree on them.
 	if len(h.PAXRecords) > 0 || h.Format&tar.FormatPAX != 0 {
-		return "", invalid("unpack model layer: %q has an extended header", name)
+		return "", registry.Invalid("unpack model layer: %q has an extended header", name)
 	}
 	if h.Linkname != "" {
-		return "", invalid("unpack model layer: %q has a link target", name)
+		return "", registry.Invalid("unpack model layer: %q has a link target", name)
 	}
 	if !fs.ValidPath(name) || strings.ContainsAny(name, "\\\x00") {
-		return "", invalid("unpack model layer: %q is not a plain relative path", name)
+		return "", registry.Invalid("unpack model layer: %q is not a plain relative path", name)
 	}
 	if name != modelRoot && !strings.HasPrefix(name, modelRoot+"/") {
-		return "", invalid("unpack model layer: %q is outside %s/", name, modelRoot)
+		return "", registry.Invalid("unpack model layer: %q is outside %s/", name, modelRoot)
 	}
 	if strings.HasPrefix(path.Base(name), ".wh.") {
-		return "", invalid("unpack model layer: %q is a whiteout", name)
+		return "", registry.Invalid("unpack model layer: %q is a whiteout", name)
 	}
 	return name, nil
 }

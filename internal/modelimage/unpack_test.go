@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+
+	"github.com/weighlock/weighlock/internal/registry"
 )
 
 func makeTar(t testing.TB, headers ...tar.Header) []byte {
@@ -71,7 +73,7 @@ func TestUnpackRefuses(t *testing.T) {
 	for name, c := range hostile {
 		t.Run(name, func(t *testing.T) {
 			files, err := unpackModel(makeTar(t, c.headers...))
-			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), c.want) {
+			if !errors.Is(err, registry.ErrInvalid) || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("got %v, %v; want %q", files, err, c.want)
 			}
 		})
@@ -97,7 +99,7 @@ func TestUnpackRefusesBytes(t *testing.T) {
 		"bad checksum":          append(bytes.Repeat([]byte("9"), 512), whole...),
 	} {
 		t.Run(name, func(t *testing.T) {
-			if files, err := unpackModel(raw); !errors.Is(err, ErrInvalid) {
+			if files, err := unpackModel(raw); !errors.Is(err, registry.ErrInvalid) {
 				t.Errorf("got %v, %v", files, err)
 			}
 		})
@@ -149,7 +151,7 @@ func FuzzUnpackModel(f *testing.F) {
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		files, err := unpackModel(raw)
 		if err != nil {
-			if !errors.Is(err, ErrInvalid) {
+			if !errors.Is(err, registry.ErrInvalid) {
 				t.Fatalf("error of another kind: %v", err)
 			}
 			return

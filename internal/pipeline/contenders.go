@@ -12,7 +12,7 @@ import (
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/metric"
 	"github.com/weighlock/weighlock/internal/model"
-	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/training"
 )
 
@@ -91,7 +91,7 @@ func baselineImage(ctx context.Context, o Options, law *law, job training.Job) (
 	if err != nil {
 		return baseline.Baseline{}, err
 	}
-	images, err := modelimage.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
+	images, err := registry.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
 	if err != nil {
 		return baseline.Baseline{}, err
 	}

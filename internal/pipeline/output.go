@@ -14,7 +14,7 @@ import (
 
 	"github.com/weighlock/weighlock/internal/config"
 	"github.com/weighlock/weighlock/internal/evaluation"
-	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/report"
 )
 
@@ -39,7 +39,7 @@ func ImageName(f *config.File) string {
 }
 
 // registryOptions lets a relative oci:PATH start at the folder of the configuration.
-func registryOptions(law *law, o modelimage.Options) modelimage.Options {
+func registryOptions(law *law, o registry.Options) registry.Options {
 	o.Dir = filepath.Join(law.repo.Dir, filepath.FromSlash(law.folder))
 	return o
 }

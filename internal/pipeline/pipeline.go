@@ -10,7 +10,7 @@ import (
 
 	"github.com/weighlock/weighlock/internal/ci"
 	"github.com/weighlock/weighlock/internal/gate"
-	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/report"
 )
 
@@ -41,7 +41,7 @@ type Options struct {
 	Approvals []Approval
 	CI        ci.Run
 	// Registry says how to reach image.name.
-	Registry modelimage.Options
+	Registry registry.Options
 	// Tool is what the report calls this program, such as "weighlock 1.2.0".
 	Tool string
 	// Workers bounds parallelism, 0 for one per processor.

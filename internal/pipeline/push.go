@@ -14,6 +14,7 @@ import (
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/model"
 	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/report"
 )
 
@@ -46,12 +47,16 @@ func Push(ctx context.Context, o PushOptions) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, err
 	}
+	packed, err := modelimage.Memory(files)
+	if err != nil {
+		return Pushed{}, fail(gate.Invalid, err, "")
+	}
 	created, err := law.repo.CommitTime(ctx, saved.Head.Commit)
 	if err != nil {
 		return Pushed{}, fail(gate.Unavailable, err, "")
 	}
 	image, err := modelimage.Build(modelimage.Input{
-		Model: saved.Model, Revision: saved.Head.Commit, Created: created, Files: files, Servers: o.Servers,
+		Model: saved.Model, Revision: saved.Head.Commit, Created: created, Files: packed, Servers: o.Servers,
 		Annotations: annotations(saved), Source: law.repo.Remote(ctx), Title: saved.Model,
 		Description: fmt.Sprintf("%s model %s, weighed by Weighlock", saved.Task, saved.Model),
 	})
@@ -62,12 +67,12 @@ func Push(ctx context.Context, o PushOptions) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, err
 	}
-	images, err := modelimage.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
+	images, err := registry.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
 	if err != nil {
 		return Pushed{}, fail(gate.Misconfigured, err, "")
 	}
 	tag := baseline.Tag(saved.Head.Commit)
-	digest, err := images.Push(ctx, image, modelimage.PushOptions{Tags: []string{tag}, Attachments: attachments, Progress: o.Progress})
+	digest, err := images.Push(ctx, image.Content, registry.PushOptions{Tags: []string{tag}, Attachments: attachments, Progress: o.Progress})
 	if err != nil {
 		return Pushed{}, err
 	}
@@ -126,14 +131,14 @@ func savedModel(folder string, saved *report.Report) (map[string][]byte, error) 
 
 // savedDocuments are what goes beside the image: how it scored, on which rows, and the whole report. Predictions leave
 // without ids, for no id of a patient may reach a registry.
-func savedDocuments(folder string) ([]modelimage.Attachment, error) {
-	var attachments []modelimage.Attachment
+func savedDocuments(folder string) ([]registry.Attachment, error) {
+	var attachments []registry.Attachment
 	for _, document := range []struct{ file, kind string }{{EvaluationFile, modelimage.EvaluationType}, {ReportFile, ReportType}} {
 		content, err := os.ReadFile(filepath.Join(folder, document.file))
 		if err != nil {
 			return nil, fail(gate.Misconfigured, fmt.Errorf("read the last run: %w", err), "weighlock run again")
 		}
-		attachments = append(attachments, modelimage.Attachment{ArtifactType: document.kind, Data: content})
+		attachments = append(attachments, registry.Attachment{ArtifactType: document.kind, Data: content})
 	}
 	content, err := os.ReadFile(filepath.Join(folder, PredictionsFile))
 	if err != nil {
@@ -143,7 +148,7 @@ func savedDocuments(folder string) ([]modelimage.Attachment, error) {
 	if err := evaluation.WithoutIDs(&anonymous, content); err != nil {
 		return nil, fail(gate.Invalid, fmt.Errorf("read the last run's predictions: %w", err), "weighlock run again")
 	}
-	return append(attachments, modelimage.Attachment{ArtifactType: modelimage.PredictionsType, Data: anonymous.Bytes()}), nil
+	return append(attachments, registry.Attachment{ArtifactType: modelimage.PredictionsType, Data: anonymous.Bytes()}), nil
 }
 
 // annotations say on the image what let it through. They are a function of what was weighed alone, so that the same

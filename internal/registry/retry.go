@@ -1,4 +1,4 @@
-package modelimage
+package registry
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package modelimage
+package registry
 
 import (
 	"context"
@@ -35,7 +35,8 @@ type failure struct {
 func (f *failure) Error() string { return f.text }
 func (f *failure) Unwrap() error { return f.kind }
 
-func invalid(format string, args ...any) error {
+// Invalid is an error of the kind ErrInvalid.
+func Invalid(format string, args ...any) error {
 	return &failure{ErrInvalid, fmt.Sprintf(format, args...) + ": " + ErrInvalid.Error()}
 }
 

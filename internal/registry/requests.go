@@ -1,4 +1,4 @@
-package modelimage
+package registry
 
 import (
 	"bytes"
@@ -62,7 +62,7 @@ func (c *remote) body(resp *http.Response, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, networkSetback(c.repo.RegistryStr(), err)
 	case n > limit:
-		return nil, invalid("answer of %s: more than the %d bytes that it may have", c.repo.RegistryStr(), limit)
+		return nil, Invalid("answer of %s: more than the %d bytes that it may have", c.repo.RegistryStr(), limit)
 	}
 	return buf.Bytes(), nil
 }
@@ -71,18 +71,18 @@ func (c *remote) body(resp *http.Response, limit int64) ([]byte, error) {
 func checkDigest(b []byte, d v1.Descriptor) error {
 	h, n, _ := v1.SHA256(bytes.NewReader(b)) // reading from memory cannot fail
 	if n != d.Size || h != d.Digest {
-		return &setback{err: invalid("%s, %d bytes: the answer is %s, %d bytes", d.Digest, d.Size, h, n), again: true, tries: 3}
+		return &setback{err: Invalid("%s, %d bytes: the answer is %s, %d bytes", d.Digest, d.Size, h, n), again: true, tries: 3}
 	}
 	return nil
 }
 
-func (c *remote) writeBlob(ctx context.Context, b blob, wrote func(int64)) error {
-	there, err := c.hasBlob(ctx, b.digest)
+func (c *remote) writeBlob(ctx context.Context, b Blob, wrote func(int64)) error {
+	there, err := c.hasBlob(ctx, b.Digest)
 	if err != nil {
 		return err
 	}
 	if there {
-		wrote(b.size)
+		wrote(b.Size)
 		return nil
 	}
 	// Begin and finish are one try: the place that the registry opens for an
@@ -91,12 +91,12 @@ func (c *remote) writeBlob(ctx context.Context, b blob, wrote func(int64)) error
 		return c.upload(ctx, b)
 	})
 	if err == nil {
-		wrote(b.size)
+		wrote(b.Size)
 	}
 	return err
 }
 
-func (c *remote) upload(ctx context.Context, b blob) error {
+func (c *remote) upload(ctx context.Context, b Blob) error {
 	var place string
 	err := c.try(ctx, call{
 		method: http.MethodPost, path: "blobs/uploads/", scope: transport.PushScope,
@@ -114,12 +114,12 @@ func (c *remote) upload(ctx context.Context, b blob) error {
 		return refusal("%s names a place that is not a URL", c.repo.RegistryStr())
 	}
 	q := u.Query()
-	q.Set("digest", b.digest.String())
+	q.Set("digest", b.Digest.String())
 	u.RawQuery = q.Encode()
 	err = c.try(ctx, call{
 		method: http.MethodPut, url: u.String(), scope: transport.PushScope,
 		header: map[string]string{"Content-Type": "application/octet-stream"},
-		body:   b.open, size: b.size, want: []int{http.StatusCreated, http.StatusNoContent},
+		body:   b.Open, size: b.Size, want: []int{http.StatusCreated, http.StatusNoContent},
 	})
 	if errors.Is(err, errLost) || errors.Is(err, ErrNotFound) {
 		return &setback{err: unavailable("%s lost an upload that it began", c.repo.RegistryStr()), again: true, tries: fewTries}
@@ -137,19 +137,19 @@ func (c *remote) location(resp *http.Response) (string, error) {
 	return u.String(), nil
 }
 
-func (c *remote) readManifest(ctx context.Context, ref string) (manifest, error) {
-	var m manifest
+func (c *remote) readManifest(ctx context.Context, ref string) (Manifest, error) {
+	var m Manifest
 	err := c.send(ctx, call{
 		method: http.MethodGet, path: "manifests/" + ref, scope: transport.PullScope, header: acceptManifests,
 		want: []int{http.StatusOK},
 		read: func(resp *http.Response) (err error) {
-			m.mediaType = types.MediaType(resp.Header.Get("Content-Type"))
-			m.raw, err = c.body(resp, maxManifest)
+			m.MediaType = types.MediaType(resp.Header.Get("Content-Type"))
+			m.Raw, err = c.body(resp, maxManifest)
 			if err != nil {
 				return err
 			}
 			if want, err := v1.NewHash(ref); err == nil {
-				return checkDigest(m.raw, v1.Descriptor{Digest: want, Size: int64(len(m.raw))})
+				return checkDigest(m.Raw, v1.Descriptor{Digest: want, Size: int64(len(m.Raw))})
 			}
 			return nil
 		},
@@ -157,12 +157,12 @@ func (c *remote) readManifest(ctx context.Context, ref string) (manifest, error)
 	return m, err
 }
 
-func (c *remote) writeManifest(ctx context.Context, ref string, m manifest) (bool, error) {
+func (c *remote) writeManifest(ctx context.Context, ref string, m Manifest) (bool, error) {
 	listed := false
 	err := c.send(ctx, call{
 		method: http.MethodPut, path: "manifests/" + ref, scope: transport.PushScope,
-		header: map[string]string{"Content-Type": string(m.mediaType)},
-		body:   func() io.Reader { return bytes.NewReader(m.raw) }, size: int64(len(m.raw)),
+		header: map[string]string{"Content-Type": string(m.MediaType)},
+		body:   BytesBlob(m.Raw).Open, size: int64(len(m.Raw)),
 		want: []int{http.StatusCreated, http.StatusOK, http.StatusAccepted},
 		read: func(resp *http.Response) error {
 			listed = resp.Header.Get("OCI-Subject") != ""
@@ -197,7 +197,7 @@ func (c *remote) stat(ctx context.Context, ref string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return m.digest().String(), nil
+	return m.Digest().String(), nil
 }
 
 func (c *remote) tags(ctx context.Context) ([]string, error) {
@@ -208,7 +208,7 @@ func (c *remote) tags(ctx context.Context) ([]string, error) {
 			Tags []string `json:"tags"`
 		}
 		if err := json.Unmarshal(body, &page); err != nil {
-			return invalid("list tags: %v", err)
+			return Invalid("list tags: %v", err)
 		}
 		all = append(all, page.Tags...)
 		return nil
@@ -251,7 +251,7 @@ func (c *remote) referrers(ctx context.Context, subject string) ([]v1.Descriptor
 		http.StatusOK, http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotAcceptable, http.StatusNotImplemented,
 	}}
 	err := c.pages(ctx, list, func(body []byte) error {
-		var page envelope
+		var page Envelope
 		if err := json.Unmarshal(body, &page); err != nil || page.MediaType != types.OCIImageIndex {
 			return notFound("referrers")
 		}
@@ -289,7 +289,7 @@ func (c *remote) pages(ctx context.Context, list call, page func([]byte) error) 
 		}
 		list.query = next
 	}
-	return invalid("list %s: more than %d pages", list.path, maxPages)
+	return Invalid("list %s: more than %d pages", list.path, maxPages)
 }
 
 // nextQuery is the query of the link to the next page; the rest of the link is

@@ -1,4 +1,4 @@
-package modelimage
+package registry
 
 import (
 	"context"
@@ -56,7 +56,7 @@ type call struct {
 	url          string // instead of path, where the registry named a place
 	scope        string // transport.PullScope or PushScope
 	header       map[string]string
-	body         func() io.Reader
+	body         func() (io.ReadCloser, error)
 	size         int64 // of the body, or of the answer that is awaited
 	want         []int
 	// read takes the answer within the try: what it cannot read is tried again.
@@ -110,7 +110,11 @@ func (c *remote) request(ctx context.Context, k call) (*http.Request, error) {
 	}
 	var body io.Reader
 	if k.body != nil {
-		body = k.body()
+		opened, err := k.body()
+		if err != nil {
+			return nil, err
+		}
+		body = opened // the client closes it
 	}
 	req, err := http.NewRequestWithContext(ctx, k.method, target, body)
 	if err != nil {
@@ -119,7 +123,7 @@ func (c *remote) request(ctx context.Context, k call) (*http.Request, error) {
 	if k.body != nil {
 		req.ContentLength = k.size
 		// One re-authentication, and HTTP/2, send the body a second time.
-		req.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(k.body()), nil }
+		req.GetBody = k.body
 	}
 	for name, value := range k.header {
 		req.Header.Set(name, value)

@@ -1,10 +1,9 @@
-package modelimage
+package registry
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -74,11 +73,9 @@ func TestDistribution(t *testing.T) {
 	}
 }
 
-const testTag = "sha-" + testRevision
-
 var testAttachments = []Attachment{
-	{ArtifactType: EvaluationType, Data: []byte(`{"version":1}`), Annotations: map[string]string{"dev.weighlock.rows": "442"}},
-	{ArtifactType: PredictionsType, Data: []byte("PAR1 PAR1")},
+	{ArtifactType: "application/vnd.weighlock.test.a+json", Data: []byte(`{"version":1}`), Annotations: map[string]string{"dev.weighlock.rows": "442"}},
+	{ArtifactType: "application/vnd.weighlock.test.b", Data: []byte("PAR1 PAR1")},
 	{ArtifactType: "application/vnd.dev.sigstore.bundle.v0.3+json", Data: []byte(`{"bundle":1}`)},
 }
 
@@ -91,11 +88,9 @@ var conformance = map[string]func(t *testing.T, r *Repository){
 		wantKind(t, err, ErrNotFound)
 		_, err = r.ResolveMany(ctx, nil)
 		wantKind(t, err, ErrNotFound)
-		_, err = r.Model(ctx, "sha256:"+strings.Repeat("0", 64))
+		_, err = readFiles(t, r, "sha256:"+strings.Repeat("0", 64))
 		wantKind(t, err, ErrNotFound)
 		_, err = r.Resolve(ctx, "no tag!")
-		wantKind(t, err, ErrInvalid)
-		_, err = r.Model(ctx, "main")
 		wantKind(t, err, ErrInvalid)
 		wantKind(t, r.Attach(ctx, "sha256:"+strings.Repeat("0", 64), testAttachments), ErrNotFound)
 	},
@@ -107,31 +102,21 @@ var conformance = map[string]func(t *testing.T, r *Repository){
 			if err != nil {
 				t.Fatal(err)
 			}
-			if d.Digest != img.Digest() || d.Annotations[AnnotationRevision] != testRevision || !d.Created.Equal(testInput().Created.Truncate(time.Second)) {
+			if d.Digest != img.Digest() || d.Annotations["org.opencontainers.image.revision"] != testRevision || !d.Created.Equal(testInput().created) {
 				t.Errorf("%s leads to %+v", ref, d)
 			}
 		}
-		wantModel(t, r, img.Digest(), testInput().Files)
-		sibling, err := r.Resolve(t.Context(), testTag+"-modelpack")
+		wantFiles(t, r, img.Digest(), testInput().files)
+		sibling, err := r.Resolve(t.Context(), testTag+"-sibling")
 		if err != nil {
 			t.Fatal(err)
 		}
-		wantModel(t, r, sibling.Digest, testInput().Files)
-		c, err := r.Config(t.Context(), img.Digest())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff([]string{"linux/amd64", "linux/arm64"}, c.Platforms); diff != "" {
-			t.Error(diff)
-		}
-		if c.Labels[AnnotationRevision] != testRevision || !cmp.Equal(c.Labels, c.Annotations) {
-			t.Errorf("labels are %v", c.Labels)
-		}
+		wantFiles(t, r, sibling.Digest, testInput().files)
 	},
 	"tags": func(t *testing.T, r *Repository) {
 		mustPush(t, r, mustBuild(t, testInput()), PushOptions{Tags: []string{"main", "approved"}, Attachments: testAttachments})
 		tags, err := r.Tags(t.Context())
-		if diff := cmp.Diff([]string{"approved", "approved-modelpack", "main", "main-modelpack"}, tags); diff != "" || err != nil {
+		if diff := cmp.Diff([]string{"approved", "approved-sibling", "main", "main-sibling"}, tags); diff != "" || err != nil {
 			t.Error(diff, err)
 		}
 	},
@@ -195,7 +180,7 @@ var conformance = map[string]func(t *testing.T, r *Repository){
 		img := mustBuild(t, testInput())
 		mustPush(t, r, img, PushOptions{Tags: []string{testTag, "main"}})
 		in := testInput()
-		in.Files["model.json"] = []byte("{}")
+		in.files["model.json"] = "{}"
 		other := mustBuild(t, in)
 		_, err := r.Push(t.Context(), other, PushOptions{Tags: []string{testTag, "main"}})
 		wantKind(t, err, ErrConflict)
@@ -241,13 +226,13 @@ var conformance = map[string]func(t *testing.T, r *Repository){
 	},
 	"concurrent pushes": func(t *testing.T, r *Repository) {
 		var wg sync.WaitGroup
-		images := make([]*Image, 6)
+		images := make([]Content, 6)
 		for n := range images {
 			in := testInput()
-			in.Revision = strings.Repeat(fmt.Sprint(n), 40)
+			in.revision = strings.Repeat(fmt.Sprint(n), 40)
 			images[n] = mustBuild(t, in)
 			wg.Go(func() {
-				if _, err := r.Push(t.Context(), images[n], PushOptions{Tags: []string{"sha-" + in.Revision}, Attachments: testAttachments}); err != nil {
+				if _, err := r.Push(t.Context(), images[n], PushOptions{Tags: []string{"sha-" + in.revision}, Attachments: testAttachments}); err != nil {
 					t.Error(err)
 				}
 			})
@@ -265,7 +250,7 @@ var conformance = map[string]func(t *testing.T, r *Repository){
 	},
 }
 
-func mustPush(t *testing.T, r *Repository, img *Image, p PushOptions) {
+func mustPush(t *testing.T, r *Repository, img Content, p PushOptions) {
 	t.Helper()
 	digest, err := r.Push(t.Context(), img, p)
 	if err != nil {
@@ -280,27 +265,5 @@ func wantKind(t *testing.T, err, kind error) {
 	t.Helper()
 	if !errors.Is(err, kind) {
 		t.Errorf("got %v, want %v", err, kind)
-	}
-}
-
-func wantModel(t *testing.T, r *Repository, digest string, want map[string][]byte) {
-	t.Helper()
-	fsys, err := r.Model(t.Context(), digest)
-	if err != nil {
-		t.Fatal(err)
-	}
-	got := map[string][]byte{}
-	err = fs.WalkDir(fsys, ".", func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		got[path], err = fs.ReadFile(fsys, path)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
 	}
 }

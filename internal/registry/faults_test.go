@@ -1,4 +1,4 @@
-package modelimage
+package registry
 
 import (
 	"context"
@@ -85,7 +85,7 @@ func TestFaultsPass(t *testing.T) {
 				if err != nil || d.Digest != img.Digest() {
 					t.Errorf("got %v, %v", d.Digest, err)
 				}
-				wantModel(t, r, img.Digest(), testInput().Files)
+				wantFiles(t, r, img.Digest(), testInput().files)
 				if as, err := r.Attachments(t.Context(), img.Digest(), ""); err != nil || len(as) != 3 {
 					t.Errorf("%d attachments, %v", len(as), err)
 				}
@@ -332,7 +332,7 @@ func TestNoTagOnHalfAnImage(t *testing.T) {
 		if err != nil || d.Digest != img.Digest() {
 			t.Fatalf("broken at request %d: %v, %v", n, d.Digest, err)
 		}
-		wantModel(t, after, d.Digest, testInput().Files)
+		wantFiles(t, after, d.Digest, testInput().files)
 		if as, err := after.Attachments(t.Context(), d.Digest, ""); err != nil || len(as) != 3 {
 			t.Errorf("broken at request %d: tagged with %d attachments, %v", n, len(as), err)
 		}
@@ -347,12 +347,12 @@ func TestDamagedContent(t *testing.T) {
 	t.Run("another blob", func(t *testing.T) {
 		reg.set(func(w http.ResponseWriter, r *http.Request) bool {
 			if strings.Contains(r.URL.Path, "/blobs/") {
-				_, _ = w.Write(make([]byte, img.blobs[0].size))
+				_, _ = w.Write(make([]byte, img.Blobs[0].Size))
 				return true
 			}
 			return false
 		})
-		_, err := r.Model(t.Context(), img.Digest())
+		_, err := readFiles(t, r, img.Digest())
 		wantKind(t, err, ErrInvalid)
 	})
 	t.Run("another manifest", func(t *testing.T) {
@@ -363,7 +363,7 @@ func TestDamagedContent(t *testing.T) {
 			}
 			return false
 		})
-		_, err := r.Config(t.Context(), img.Digest())
+		_, err := r.Manifest(t.Context(), img.Digest())
 		wantKind(t, err, ErrInvalid)
 	})
 	t.Run("endless", func(t *testing.T) {
@@ -379,11 +379,6 @@ func TestDamagedContent(t *testing.T) {
 			return true
 		})
 		_, err := r.Resolve(t.Context(), "main")
-		wantKind(t, err, ErrInvalid)
-	})
-	t.Run("over the limit", func(t *testing.T) {
-		reg.set(nil)
-		_, err := reg.open(t, Options{MaxModelBytes: 1000}).Model(t.Context(), img.Digest())
 		wantKind(t, err, ErrInvalid)
 	})
 }

@@ -1,4 +1,4 @@
-package modelimage
+package registry
 
 import (
 	"encoding/json"
@@ -25,15 +25,15 @@ func pushForever(t *testing.T, dir string) {
 	for n := 0; ; n++ {
 		in := crashInput(fmt.Sprintf("%d-%d", os.Getpid(), n))
 		r := mustOpen(t, "oci:"+dir, Options{})
-		mustPush(t, r, mustBuild(t, in), PushOptions{Tags: []string{"sha-" + in.Revision, "main"}, Attachments: testAttachments})
+		mustPush(t, r, mustBuild(t, in), PushOptions{Tags: []string{"sha-" + in.revision, "main"}, Attachments: testAttachments})
 	}
 }
 
-func crashInput(seed string) Input {
+func crashInput(seed string) input {
 	in := testInput()
-	sum := bytesBlob([]byte(seed)).digest.Hex
-	in.Revision = sum[:40]
-	in.Files = map[string][]byte{"model.json": []byte(seed), "weights.bin": []byte(strings.Repeat(sum, 5000))}
+	sum := BytesBlob([]byte(seed)).Digest.Hex
+	in.revision = sum[:40]
+	in.files = map[string]string{"model.json": seed, "weights.bin": strings.Repeat(sum, 5000)}
 	return in
 }
 
@@ -81,7 +81,7 @@ func TestKilledWriters(t *testing.T) {
 	}
 	in := crashInput("after")
 	r := mustOpen(t, "oci:"+dir, Options{})
-	mustPush(t, r, mustBuild(t, in), PushOptions{Tags: []string{"sha-" + in.Revision}, Attachments: testAttachments})
+	mustPush(t, r, mustBuild(t, in), PushOptions{Tags: []string{"sha-" + in.revision}, Attachments: testAttachments})
 	checkFolder(t, dir)
 	if left, _ := filepath.Glob(filepath.Join(dir, privateDir, "*.tmp")); len(left) > 0 {
 		t.Errorf("leftovers %v", left)
@@ -96,7 +96,7 @@ func checkFolder(t *testing.T, dir string) int {
 			return err
 		}
 		b, err := os.ReadFile(path)
-		if err == nil && bytesBlob(b).digest.Hex != d.Name() {
+		if err == nil && BytesBlob(b).Digest.Hex != d.Name() {
 			t.Errorf("%s is torn", path)
 		}
 		return err
@@ -116,7 +116,7 @@ func checkFolder(t *testing.T, dir string) int {
 			continue
 		}
 		checkGraph(t, dir, d.Digest)
-		if strings.HasSuffix(tag, modelPackSuffix) {
+		if strings.HasSuffix(tag, testSuffix) {
 			continue
 		}
 		if as, err := r.Attachments(t.Context(), d.Digest, ""); err != nil || len(as) != len(testAttachments) {
@@ -134,7 +134,7 @@ func checkGraph(t *testing.T, dir, digest string) {
 		t.Error(err)
 		return
 	}
-	var e envelope
+	var e Envelope
 	if err := json.Unmarshal(b, &e); err != nil {
 		t.Errorf("%s: %v", digest, err)
 	}
@@ -154,15 +154,15 @@ func checkGraph(t *testing.T, dir, digest string) {
 
 // What a folder can hold that we did not write.
 func TestDamagedFolder(t *testing.T) {
-	for name, damage := range map[string]func(t *testing.T, dir string, img *Image) error{
-		"index.json is no JSON": func(_ *testing.T, dir string, _ *Image) error {
+	for name, damage := range map[string]func(t *testing.T, dir string, img Content) error{
+		"index.json is no JSON": func(_ *testing.T, dir string, _ Content) error {
 			return os.WriteFile(filepath.Join(dir, indexFile), []byte("{"), 0o644)
 		},
-		"the index is another": func(_ *testing.T, dir string, img *Image) error {
-			return os.WriteFile(filepath.Join(dir, "blobs/sha256", img.index.digest().Hex), []byte("{}"), 0o644)
+		"the index is another": func(_ *testing.T, dir string, img Content) error {
+			return os.WriteFile(filepath.Join(dir, "blobs/sha256", img.Top.Digest().Hex), []byte("{}"), 0o644)
 		},
-		"a folder in the place of a blob": func(_ *testing.T, dir string, img *Image) error {
-			path := filepath.Join(dir, "blobs/sha256", img.index.digest().Hex)
+		"a folder in the place of a blob": func(_ *testing.T, dir string, img Content) error {
+			path := filepath.Join(dir, "blobs/sha256", img.Top.Digest().Hex)
 			return errors.Join(os.Remove(path), os.Mkdir(path, 0o755))
 		},
 	} {

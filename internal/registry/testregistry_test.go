@@ -1,4 +1,4 @@
-package modelimage
+package registry
 
 import (
 	"io"
@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-containerregistry/pkg/registry"
+	ggcr "github.com/google/go-containerregistry/pkg/registry"
 )
 
 // testRegistry is a registry in this process whose answers can be spoiled.
@@ -25,7 +25,7 @@ type testRegistry struct {
 
 func newTestRegistry(t testing.TB, referrers bool) *testRegistry {
 	t.Helper()
-	inner := registry.New(registry.WithReferrersSupport(referrers), registry.Logger(log.New(io.Discard, "", 0)))
+	inner := ggcr.New(ggcr.WithReferrersSupport(referrers), ggcr.Logger(log.New(io.Discard, "", 0)))
 	reg := &testRegistry{}
 	reg.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		reg.mu.Lock()

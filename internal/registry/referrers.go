@@ -1,4 +1,4 @@
-package modelimage
+package registry
 
 import (
 	"context"
@@ -20,6 +20,9 @@ const (
 	// writer, whom nothing keeps out, overwrote it in between.
 	attachTries = 5
 )
+
+// fallbackPrefix begins the tags that only list attachments or hold signatures.
+const fallbackPrefix = "sha256-"
 
 // fallbackTag lists the referrers of a digest where the registry does not.
 func fallbackTag(digest string) string { return strings.Replace(digest, ":", "-", 1) }
@@ -46,7 +49,7 @@ func (r *Repository) attach(ctx context.Context, digest string, as []Attachment,
 	if err != nil {
 		return err
 	}
-	subject := top.descriptor()
+	subject := top.Descriptor()
 	var unlisted []v1.Descriptor
 	for _, a := range as {
 		d, listed, err := r.writeAttachment(ctx, a, subject, wrote)
@@ -96,7 +99,7 @@ func missing(want, have []v1.Descriptor) []v1.Descriptor {
 // writeAttachment stores a document with its manifest.
 func (r *Repository) writeAttachment(ctx context.Context, a Attachment, subject v1.Descriptor, wrote func(int64)) (v1.Descriptor, bool, error) {
 	if a.ArtifactType == "" {
-		return v1.Descriptor{}, false, invalid("an attachment has no artifact type")
+		return v1.Descriptor{}, false, Invalid("an attachment has no artifact type")
 	}
 	// With the empty config type, registries and tools that derive the type
 	// from the config find nothing (facts/oci.md 2.5). Types of others keep it,
@@ -109,10 +112,10 @@ func (r *Repository) writeAttachment(ctx context.Context, a Attachment, subject 
 	if layerType == "" {
 		layerType = a.ArtifactType
 	}
-	config, data := bytesBlob([]byte("{}")), bytesBlob(a.Data)
-	m, err := newManifest(v1.Manifest{
+	config, data := BytesBlob([]byte("{}")), BytesBlob(a.Data)
+	m, err := NewManifest(v1.Manifest{
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: a.ArtifactType,
-		Config: config.descriptor(configType), Layers: []v1.Descriptor{data.descriptor(types.MediaType(layerType))},
+		Config: config.Descriptor(configType), Layers: []v1.Descriptor{data.Descriptor(types.MediaType(layerType))},
 		Subject: &subject, Annotations: a.Annotations,
 	}, types.OCIManifestSchema1)
 	if err != nil {
@@ -124,8 +127,8 @@ func (r *Repository) writeAttachment(ctx context.Context, a Attachment, subject 
 	if err := r.store.writeBlob(ctx, data, wrote); err != nil {
 		return v1.Descriptor{}, false, err
 	}
-	listed, err := r.store.writeManifest(ctx, m.digest().String(), m)
-	d := m.descriptor()
+	listed, err := r.store.writeManifest(ctx, m.Digest().String(), m)
+	d := m.Descriptor()
 	d.ArtifactType, d.Annotations = a.ArtifactType, a.Annotations
 	return d, listed, err
 }
@@ -137,7 +140,7 @@ func (r *Repository) extendFallback(ctx context.Context, digest string, add []v1
 	if err != nil {
 		return err
 	}
-	m, err := newManifest(v1.IndexManifest{
+	m, err := NewManifest(v1.IndexManifest{
 		SchemaVersion: 2, MediaType: types.OCIImageIndex, Manifests: append(have, missing(add, have)...),
 	}, types.OCIImageIndex)
 	if err != nil {
@@ -156,13 +159,13 @@ func (r *Repository) fallback(ctx context.Context, digest string) ([]v1.Descript
 	if err != nil {
 		return nil, err
 	}
-	e, err := m.parse()
+	e, err := m.Parse()
 	if err != nil {
 		return nil, err
 	}
 	// GitLab takes the tag for the digest and answers with the subject itself
 	// (oras-go#1396). That is no list.
-	if m.digest().String() == digest || e.MediaType != types.OCIImageIndex {
+	if m.Digest().String() == digest || e.MediaType != types.OCIImageIndex {
 		return nil, nil
 	}
 	return e.Manifests, nil
@@ -181,7 +184,7 @@ func (r *Repository) listReferrers(ctx context.Context, digest string) ([]v1.Des
 	}
 	all := append(listed, missing(more, listed)...)
 	if len(all) > maxAttachments {
-		return nil, invalid("%d attachments, at most %d are read", len(all), maxAttachments)
+		return nil, Invalid("%d attachments, at most %d are read", len(all), maxAttachments)
 	}
 	slices.SortFunc(all, func(a, b v1.Descriptor) int { return strings.Compare(a.Digest.Hex, b.Digest.Hex) })
 	return all, nil
@@ -199,7 +202,7 @@ func (r *Repository) Attachments(ctx context.Context, digest, artifactType strin
 
 func (r *Repository) attachments(ctx context.Context, digest, artifactType string) ([]Attachment, error) {
 	if _, err := v1.NewHash(digest); err != nil {
-		return nil, invalid("%q is not a digest", digest)
+		return nil, Invalid("%q is not a digest", digest)
 	}
 	listed, err := r.listReferrers(ctx, digest)
 	if err != nil {
@@ -229,7 +232,7 @@ func (r *Repository) readAttachment(ctx context.Context, d v1.Descriptor, subjec
 	if err != nil {
 		return Attachment{}, false, err
 	}
-	e, err := m.parse()
+	e, err := m.Parse()
 	if err != nil {
 		return Attachment{}, false, err
 	}
@@ -244,7 +247,7 @@ func (r *Repository) readAttachment(ctx context.Context, d v1.Descriptor, subjec
 		a.ArtifactType = string(e.Config.MediaType)
 	}
 	if n := e.Layers[0].Size; n < 0 || n > maxAttachment {
-		return a, false, invalid("%s: it has %d bytes, at most %d are read", d.Digest, n, maxAttachment)
+		return a, false, Invalid("%s: it has %d bytes, at most %d are read", d.Digest, n, maxAttachment)
 	}
 	a.Data, err = r.store.readBlob(ctx, e.Layers[0])
 	return a, err == nil, err

@@ -1,4 +1,4 @@
-package modelimage
+package registry
 
 import (
 	"fmt"
@@ -130,7 +130,7 @@ func TestTokens(t *testing.T) {
 	r := reg.open(t, Options{Username: testUser, Password: testToken})
 	img := mustBuild(t, testInput())
 	mustPush(t, r, img, PushOptions{Tags: []string{"main"}, Attachments: testAttachments})
-	wantModel(t, r, img.Digest(), testInput().Files)
+	wantFiles(t, r, img.Digest(), testInput().files)
 	if issued < 3 {
 		t.Errorf("%d tokens, the first cannot have been enough", issued)
 	}
@@ -170,7 +170,7 @@ func TestBlobRedirect(t *testing.T) {
 	img := mustBuild(t, testInput())
 	mustPush(t, reg.open(t, Options{}), img, PushOptions{Tags: []string{"main"}})
 	storage := newWitness(t)
-	storage.answer = func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(img.blob(t, img.blobs[0].digest)) }
+	storage.answer = func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(mustJSON(t, testInput().files)) }
 	to := storage.URL + "/storage"
 	reg.set(func(w http.ResponseWriter, r *http.Request) bool {
 		if _, p, _ := r.BasicAuth(); p != testToken {
@@ -185,12 +185,12 @@ func TestBlobRedirect(t *testing.T) {
 		return false
 	})
 	r := hurry(reg.open(t, Options{Username: testUser, Password: testToken}))
-	wantModel(t, r, img.Digest(), testInput().Files)
+	wantFiles(t, r, img.Digest(), testInput().files)
 	if len(storage.asked) != 1 || len(storage.secrets) != 0 {
 		t.Errorf("storage was asked %v, with credentials %v", storage.asked, storage.secrets)
 	}
 	for _, to = range []string{"http://169.254.169.254/latest", "http://[fe80::1]/", "http://100.100.100.200/", "ftp://example.com/"} {
-		_, err := r.Model(t.Context(), img.Digest())
+		_, err := readFiles(t, r, img.Digest())
 		if err == nil {
 			t.Errorf("%s: followed", to)
 		}
@@ -295,7 +295,7 @@ func TestOddReferrersAnswers(t *testing.T) {
 			r := reg.open(t, Options{})
 			img := mustBuild(t, testInput())
 			mustPush(t, r, img, PushOptions{Tags: []string{"main"}, Attachments: testAttachments})
-			got, err := r.Attachments(t.Context(), img.Digest(), PredictionsType)
+			got, err := r.Attachments(t.Context(), img.Digest(), "application/vnd.weighlock.test.b")
 			if err != nil || len(got) != 1 || string(got[0].Data) != "PAR1 PAR1" {
 				t.Errorf("got %+v, %v", got, err)
 			}
@@ -311,8 +311,8 @@ func TestOddReferrersAnswers(t *testing.T) {
 		mustPush(t, r, img, PushOptions{Tags: []string{"main"}})
 		reg.set(func(w http.ResponseWriter, r *http.Request) bool {
 			if strings.HasSuffix(r.URL.Path, fallbackTag(img.Digest())) && r.Method == http.MethodGet {
-				w.Header().Set("Content-Type", string(img.index.mediaType))
-				_, _ = w.Write(img.index.raw)
+				w.Header().Set("Content-Type", string(img.Top.MediaType))
+				_, _ = w.Write(img.Top.Raw)
 				return true
 			}
 			return false

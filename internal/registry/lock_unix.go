@@ -1,6 +1,6 @@
 //go:build unix
 
-package modelimage
+package registry
 
 import (
 	"errors"

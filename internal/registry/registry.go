@@ -1,9 +1,14 @@
-package modelimage
+// Package registry reaches repositories of content: of an OCI registry, or in a folder.
+//
+// Open names a repository; the methods of Repository push, find, read, copy and
+// delete what is in it. Everything is checked against its digest, a tag is set
+// only on content that is complete, and every request has a deadline and
+// another try. What the content means is not known here.
+package registry
 
 import (
 	"context"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -11,17 +16,42 @@ import (
 	"time"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
-	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 const (
-	defaultBudget   = 5 * time.Minute
-	defaultMaxModel = 4 << 30
-	maxConfig       = 4 << 20
-	layoutPrefix    = "oci:"
+	defaultBudget = 5 * time.Minute
+	layoutPrefix  = "oci:"
+	// annotationCreated is the time that content says it was made.
+	annotationCreated = "org.opencontainers.image.created"
 )
 
 var tagRE = regexp.MustCompile(`^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$`)
+
+// Descriptor is what a tag points to.
+type Descriptor struct {
+	// Digest is "sha256:" and 64 hex digits.
+	Digest string
+	// MediaType is that of the manifest or index.
+	MediaType string
+	// Tag is the name that led here; empty when it was a digest.
+	Tag string
+	// Annotations are those of the index or manifest.
+	Annotations map[string]string
+	// Created is the time that the content carries; zero when it carries none.
+	Created time.Time
+}
+
+// Attachment is a document that belongs to other content and is stored beside
+// it, as its referrer.
+type Attachment struct {
+	ArtifactType string
+	// MediaType is that of the document; ArtifactType when empty.
+	MediaType   string
+	Data        []byte
+	Annotations map[string]string
+	// Digest is that of the attachment's manifest; set when it was read or written.
+	Digest string
+}
 
 // Options say how to reach a repository. The zero value is usable.
 type Options struct {
@@ -40,8 +70,6 @@ type Options struct {
 	Log func(line string)
 	// Budget bounds one operation, retries and waiting included; 5 minutes when zero.
 	Budget time.Duration
-	// MaxModelBytes bounds a model that is read; 4 GiB when zero.
-	MaxModelBytes int64
 }
 
 // Repository is a place with images: one repository of a registry, or a folder.
@@ -58,9 +86,6 @@ type Repository struct {
 func Open(_ context.Context, name string, o Options) (*Repository, error) {
 	if o.Budget <= 0 {
 		o.Budget = defaultBudget
-	}
-	if o.MaxModelBytes <= 0 {
-		o.MaxModelBytes = defaultMaxModel
 	}
 	if o.Log == nil {
 		o.Log = func(string) {}
@@ -119,22 +144,22 @@ func (r *Repository) Resolve(ctx context.Context, tag string) (Descriptor, error
 
 func (r *Repository) resolve(ctx context.Context, tag string) (Descriptor, error) {
 	if _, err := v1.NewHash(tag); err != nil && !tagRE.MatchString(tag) {
-		return Descriptor{}, invalid("%q is neither a tag nor a digest", tag)
+		return Descriptor{}, Invalid("%q is neither a tag nor a digest", tag)
 	}
 	m, err := r.store.readManifest(ctx, tag)
 	if err != nil {
 		return Descriptor{}, err
 	}
-	e, err := m.parse()
+	e, err := m.Parse()
 	if err != nil {
 		return Descriptor{}, err
 	}
-	d := Descriptor{Digest: m.digest().String(), MediaType: string(m.mediaType), Annotations: e.Annotations}
+	d := Descriptor{Digest: m.Digest().String(), MediaType: string(m.MediaType), Annotations: e.Annotations}
 	if d.Digest != tag {
 		d.Tag = tag
 	}
 	// A time that does not parse is one that the image does not carry.
-	d.Created, _ = time.Parse(time.RFC3339, e.Annotations[AnnotationCreated])
+	d.Created, _ = time.Parse(time.RFC3339, e.Annotations[annotationCreated])
 	return d, nil
 }
 
@@ -145,7 +170,7 @@ func (r *Repository) ResolveMany(ctx context.Context, tags []string) (Descriptor
 	defer cancel()
 	for _, t := range tags {
 		if !tagRE.MatchString(t) {
-			return Descriptor{}, r.wrap("resolve", "", invalid("%q is not a tag", t))
+			return Descriptor{}, r.wrap("resolve", "", Invalid("%q is not a tag", t))
 		}
 	}
 	tag, err := r.store.first(ctx, tags)
@@ -161,109 +186,23 @@ func (r *Repository) Tags(ctx context.Context) ([]string, error) {
 	ctx, cancel := r.begin(ctx)
 	defer cancel()
 	tags, err := r.store.tags(ctx)
-	tags = slices.DeleteFunc(tags, func(t string) bool { return strings.HasPrefix(t, "sha256-") })
+	tags = slices.DeleteFunc(tags, func(t string) bool { return strings.HasPrefix(t, fallbackPrefix) })
 	slices.Sort(tags)
 	return slices.Compact(tags), r.wrap("list tags of", "", err)
 }
 
-// runnable reads the manifest of an image that can run: the one that was asked
-// for, or of an index the first for a real platform. It also returns the top.
-func (r *Repository) runnable(ctx context.Context, digest string) (image, top envelope, err error) {
-	if _, err := v1.NewHash(digest); err != nil {
-		return image, top, invalid("%q is not a digest", digest)
-	}
-	m, err := r.store.readManifest(ctx, digest)
-	if err != nil {
-		return image, top, err
-	}
-	if top, err = m.parse(); err != nil || len(top.Layers) > 0 {
-		return top, top, err
-	}
-	for _, d := range top.Manifests {
-		if d.Platform == nil || d.Platform.OS == "unknown" || !d.MediaType.IsImage() {
-			continue
-		}
-		if m, err = r.store.readManifest(ctx, d.Digest.String()); err != nil {
-			return image, top, err
-		}
-		image, err = m.parse()
-		return image, top, err
-	}
-	return image, top, invalid("%s: it holds no image", digest)
-}
-
-// Model reads the files of the model in an image, by digest. Everything is
-// checked against its digest, and only plain files below models/ are allowed;
-// their paths start below that. The model is held in memory.
-func (r *Repository) Model(ctx context.Context, digest string) (fs.FS, error) {
+// Manifest reads the manifest or index of a tag or a digest.
+func (r *Repository) Manifest(ctx context.Context, ref string) (Manifest, error) {
 	ctx, cancel := r.begin(ctx)
 	defer cancel()
-	files, err := r.model(ctx, digest)
-	if err != nil {
-		return nil, r.wrap("read model of", digest, err)
-	}
-	return newMemFS(files), nil
+	m, err := r.store.readManifest(ctx, ref)
+	return m, r.wrap("read", ref, err)
 }
 
-func (r *Repository) model(ctx context.Context, digest string) (map[string][]byte, error) {
-	image, _, err := r.runnable(ctx, digest)
-	if err != nil {
-		return nil, err
-	}
-	if len(image.Layers) == 0 {
-		return nil, invalid("%s: the image has no layers", digest)
-	}
-	layer := image.Layers[len(image.Layers)-1]
-	for _, l := range image.Layers {
-		if l.Annotations[annotationContent] == contentModel {
-			layer = l
-		}
-	}
-	switch {
-	case layer.MediaType != types.OCIUncompressedLayer && layer.MediaType != modelPackWeightType:
-		return nil, invalid("%s: no model layer, the last is %s", digest, layer.MediaType)
-	case layer.Size < 0 || layer.Size > r.options.MaxModelBytes:
-		return nil, invalid("%s: the model has %d bytes, at most %d are read", digest, layer.Size, r.options.MaxModelBytes)
-	}
-	raw, err := r.store.readBlob(ctx, layer)
-	if err != nil {
-		return nil, err
-	}
-	return unpackModel(raw)
-}
-
-// Config reads what an image says about itself, by digest.
-func (r *Repository) Config(ctx context.Context, digest string) (Config, error) {
+// Blob reads a whole blob, of at most the size that d states, and checks it.
+func (r *Repository) Blob(ctx context.Context, d v1.Descriptor) ([]byte, error) {
 	ctx, cancel := r.begin(ctx)
 	defer cancel()
-	c, err := r.config(ctx, digest)
-	return c, r.wrap("read config of", digest, err)
-}
-
-func (r *Repository) config(ctx context.Context, digest string) (Config, error) {
-	image, top, err := r.runnable(ctx, digest)
-	if err != nil {
-		return Config{}, err
-	}
-	if image.Config.Size < 0 || image.Config.Size > maxConfig {
-		return Config{}, invalid("%s: the config has %d bytes, at most %d are read", digest, image.Config.Size, maxConfig)
-	}
-	raw, err := r.store.readBlob(ctx, image.Config)
-	if err != nil {
-		return Config{}, err
-	}
-	file, err := v1.ParseConfigFile(strings.NewReader(string(raw)))
-	if err != nil {
-		return Config{}, invalid("%s: parse config: %v", digest, err)
-	}
-	c := Config{Labels: file.Config.Labels, Annotations: top.Annotations, Created: file.Created.Time}
-	for _, d := range top.Manifests {
-		if d.Platform != nil && d.Platform.OS != "unknown" {
-			c.Platforms = append(c.Platforms, d.Platform.String())
-		}
-	}
-	if len(top.Manifests) == 0 {
-		c.Platforms = []string{file.OS + "/" + file.Architecture}
-	}
-	return c, nil
+	b, err := r.store.readBlob(ctx, d)
+	return b, r.wrap("read", d.Digest.String(), err)
 }

@@ -1,9 +1,11 @@
-package modelimage
+package registry
 
 import (
 	"context"
 	"errors"
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -19,40 +21,40 @@ const (
 	visibleTime = 30 * time.Second
 )
 
-// PushOptions say what goes with the image.
+// PushOptions say what goes with the content.
 type PushOptions struct {
-	// Tags are set last, in this order, when everything else is in place. Each
-	// gets a companion TAG-modelpack for the ModelPack sibling.
+	// Tags are set last, in this order, when everything else is in place, each
+	// after its companions.
 	Tags []string
-	// Attachments become referrers of the index.
+	// Attachments become referrers of the content.
 	Attachments []Attachment
 	// Progress is told of bytes written so far and in all; it may be nil. Calls
 	// do not overlap.
 	Progress func(done, total int64)
 }
 
-// writeOnce are the tags of one commit and their companions.
-var writeOnce = regexp.MustCompile(`^sha-[0-9a-f]{40}(?:[0-9a-f]{24})?(?:` + modelPackSuffix + `)?$`)
+// writeOnce are the tags of one commit, and companions of them.
+var writeOnce = regexp.MustCompile(`^sha-[0-9a-f]{40}(?:[0-9a-f]{24})?(?:-[a-z]+)?$`)
 
-// Push writes the image, then what is attached, and when all of it can be read
-// back the tags. It returns the digest of the index. Pushing the same again
+// Push writes the content, then what is attached, and when all of it can be
+// read back the tags. It returns the digest of the content. Pushing the same again
 // changes nothing; a write-once tag (sha-COMMIT) that names another digest is
 // ErrConflict before anything is written.
-func (r *Repository) Push(ctx context.Context, img *Image, p PushOptions) (string, error) {
+func (r *Repository) Push(ctx context.Context, c Content, p PushOptions) (string, error) {
 	ctx, cancel := r.begin(ctx)
 	defer cancel()
-	digest := img.Digest()
+	digest := c.Digest()
 	release, err := r.store.hold(ctx)
 	if err != nil {
 		return "", r.wrap("push to", "", err)
 	}
 	defer release()
-	tags, err := r.plan(ctx, img, p.Tags)
+	tags, err := r.plan(ctx, c, p.Tags)
 	if err != nil {
 		return "", r.wrap("push to", "", err)
 	}
 	for try := 1; ; try++ {
-		err = r.pushOnce(ctx, img, p, tags)
+		err = r.pushOnce(ctx, c, p, tags)
 		if !errors.Is(err, errLost) {
 			break
 		}
@@ -71,19 +73,22 @@ func (r *Repository) Push(ctx context.Context, img *Image, p PushOptions) (strin
 // target is a tag and what it is to name.
 type target struct {
 	tag string
-	to  manifest
+	to  Manifest
 }
 
 // plan lists the tags in the order of writing and refuses those that must not move.
-func (r *Repository) plan(ctx context.Context, img *Image, tags []string) ([]target, error) {
+func (r *Repository) plan(ctx context.Context, c Content, tags []string) ([]target, error) {
 	var out []target
 	for _, t := range tags {
-		if !tagRE.MatchString(t) || !tagRE.MatchString(t+modelPackSuffix) || strings.HasPrefix(t, "sha256-") {
-			return nil, invalid("%q cannot be a tag", t)
+		for _, suffix := range slices.Sorted(maps.Keys(c.Companions)) {
+			out = append(out, target{t + suffix, c.Companions[suffix]})
 		}
-		out = append(out, target{t + modelPackSuffix, img.modelPack}, target{t, img.index})
+		out = append(out, target{t, c.Top})
 	}
 	for _, t := range out {
+		if !tagRE.MatchString(t.tag) || strings.HasPrefix(t.tag, fallbackPrefix) {
+			return nil, Invalid("%q cannot be a tag", t.tag)
+		}
 		if _, err := r.settled(ctx, t); err != nil {
 			return nil, err
 		}
@@ -95,7 +100,7 @@ func (r *Repository) plan(ctx context.Context, img *Image, tags []string) ([]tar
 // write-once and names another.
 func (r *Repository) settled(ctx context.Context, t target) (bool, error) {
 	have, err := r.store.stat(ctx, t.tag)
-	want := t.to.digest().String()
+	want := t.to.Digest().String()
 	switch {
 	case errors.Is(err, ErrNotFound):
 		return false, nil
@@ -107,27 +112,27 @@ func (r *Repository) settled(ctx context.Context, t target) (bool, error) {
 	return have == want, nil
 }
 
-func (r *Repository) pushOnce(ctx context.Context, img *Image, p PushOptions, tags []target) error {
-	wrote := meter(img, p)
-	if err := r.pushBlobs(ctx, img.blobs, wrote); err != nil {
+func (r *Repository) pushOnce(ctx context.Context, c Content, p PushOptions, tags []target) error {
+	wrote := meter(c, p)
+	if err := r.pushBlobs(ctx, c.Blobs, wrote); err != nil {
 		return err
 	}
-	for _, b := range img.blobs {
-		if ok, err := r.store.hasBlob(ctx, b.digest); err != nil {
+	for _, b := range c.Blobs {
+		if ok, err := r.store.hasBlob(ctx, b.Digest); err != nil {
 			return err
 		} else if !ok {
-			return &failure{errLost, b.digest.String() + " is gone after its upload"}
+			return &failure{errLost, b.Digest.String() + " is gone after its upload"}
 		}
 	}
-	for _, m := range append(img.children[:len(img.children):len(img.children)], img.index) {
-		if _, err := r.store.writeManifest(ctx, m.digest().String(), m); err != nil {
+	for _, m := range append(slices.Clone(c.Children), c.Top) {
+		if _, err := r.store.writeManifest(ctx, m.Digest().String(), m); err != nil {
 			return err
 		}
 	}
-	if err := r.awaitRef(ctx, img.Digest(), img.index); err != nil {
+	if err := r.awaitRef(ctx, c.Digest(), c.Top); err != nil {
 		return err
 	}
-	if err := r.attach(ctx, img.Digest(), p.Attachments, wrote); err != nil {
+	if err := r.attach(ctx, c.Digest(), p.Attachments, wrote); err != nil {
 		return err
 	}
 	for _, t := range tags {
@@ -151,13 +156,13 @@ func (r *Repository) setTag(ctx context.Context, t target) error {
 
 // awaitRef waits until ref leads to m. Some registries show what they
 // acknowledged only seconds later.
-func (r *Repository) awaitRef(ctx context.Context, ref string, m manifest) error {
+func (r *Repository) awaitRef(ctx context.Context, ref string, m Manifest) error {
 	return r.visible(ctx, func() (bool, error) {
 		have, err := r.store.stat(ctx, ref)
 		if errors.Is(err, ErrNotFound) {
 			return false, nil
 		}
-		return have == m.digest().String(), err
+		return have == m.Digest().String(), err
 	})
 }
 
@@ -183,10 +188,10 @@ func (r *Repository) visible(ctx context.Context, ask func() (bool, error)) erro
 }
 
 // pushBlobs uploads a few at a time and stops at the first failure.
-func (r *Repository) pushBlobs(ctx context.Context, blobs []blob, wrote func(int64)) error {
+func (r *Repository) pushBlobs(ctx context.Context, blobs []Blob, wrote func(int64)) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	queue := make(chan blob)
+	queue := make(chan Blob)
 	var wg sync.WaitGroup
 	for range uploadsAtOnce {
 		wg.Go(func() {
@@ -216,8 +221,8 @@ func (r *Repository) pushBlobs(ctx context.Context, blobs []blob, wrote func(int
 }
 
 // meter adds up progress.
-func meter(img *Image, p PushOptions) func(int64) {
-	total := img.Size()
+func meter(c Content, p PushOptions) func(int64) {
+	total := c.Size()
 	for _, a := range p.Attachments {
 		total += int64(len(a.Data))
 	}

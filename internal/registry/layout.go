@@ -1,4 +1,4 @@
-package modelimage
+package registry
 
 import (
 	"bytes"
@@ -100,7 +100,9 @@ func (l *layout) replace(path string, r io.Reader) (err error) {
 		if err != nil {
 			_ = f.Close()
 			_ = os.Remove(f.Name())
-			err = folderError(err)
+			if !errors.Is(err, ErrInvalid) {
+				err = folderError(err)
+			}
 		}
 	}()
 	if _, err = io.Copy(f, r); err != nil {
@@ -129,7 +131,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	if !info.Mode().IsRegular() || info.Size() > limit {
-		return nil, invalid("read %s: not a file of at most %d bytes", path, limit)
+		return nil, Invalid("read %s: not a file of at most %d bytes", path, limit)
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -138,7 +140,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	defer f.Close()
 	out := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
 	if n, err := out.ReadFrom(io.LimitReader(f, limit+1)); err != nil || n > limit {
-		return nil, errors.Join(err, invalid("read %s: it grew", path))
+		return nil, errors.Join(err, Invalid("read %s: it grew", path))
 	}
 	return out.Bytes(), nil
 }
@@ -157,7 +159,7 @@ func (l *layout) index() (v1.IndexManifest, error) {
 		return idx, folderError(err)
 	}
 	if err := json.Unmarshal(raw, &idx); err != nil {
-		return idx, invalid("parse %s: %v", l.path(indexFile), err)
+		return idx, Invalid("parse %s: %v", l.path(indexFile), err)
 	}
 	return idx, nil
 }
@@ -196,7 +198,7 @@ func (l *layout) readBlob(_ context.Context, d v1.Descriptor) ([]byte, error) {
 		return nil, err
 	}
 	if int64(len(b)) != d.Size {
-		return nil, invalid("%s: it has %d bytes, not %d", d.Digest, len(b), d.Size)
+		return nil, Invalid("%s: it has %d bytes, not %d", d.Digest, len(b), d.Size)
 	}
 	return b, nil
 }
@@ -212,45 +214,50 @@ func (l *layout) read(h v1.Hash, limit int64) ([]byte, error) {
 	case err != nil:
 		return nil, folderError(err)
 	}
-	if got := bytesBlob(b); got.digest != h {
-		return nil, invalid("%s: the folder holds %s in its place", h, got.digest)
+	if got := BytesBlob(b); got.Digest != h {
+		return nil, Invalid("%s: the folder holds %s in its place", h, got.Digest)
 	}
 	return b, nil
 }
 
-func (l *layout) writeBlob(ctx context.Context, b blob, wrote func(int64)) error {
+func (l *layout) writeBlob(ctx context.Context, b Blob, wrote func(int64)) error {
 	if ctx.Err() != nil {
 		return ended(ctx, nil)
 	}
 	// A file of another size was damaged by something else; ours are whole.
-	if info, err := os.Stat(l.blobPath(b.digest)); err != nil || info.Size() != b.size {
-		if err := l.replace(l.blobPath(b.digest), b.open()); err != nil {
+	if info, err := os.Stat(l.blobPath(b.Digest)); err != nil || info.Size() != b.Size {
+		r, err := b.Open()
+		if err != nil {
+			return err
+		}
+		defer func() { _ = r.Close() }()
+		if err := l.replace(l.blobPath(b.Digest), newChecked(r, b)); err != nil {
 			return err
 		}
 	}
-	wrote(b.size)
+	wrote(b.Size)
 	return nil
 }
 
-func (l *layout) readManifest(_ context.Context, ref string) (manifest, error) {
+func (l *layout) readManifest(_ context.Context, ref string) (Manifest, error) {
 	h, err := l.digest(ref)
 	if err != nil {
-		return manifest{}, err
+		return Manifest{}, err
 	}
 	raw, err := l.read(h, maxManifest)
 	if err != nil {
-		return manifest{}, err
+		return Manifest{}, err
 	}
-	m := manifest{raw: raw}
-	e, err := m.parse()
-	m.mediaType = e.MediaType
+	m := Manifest{Raw: raw}
+	e, err := m.Parse()
+	m.MediaType = e.MediaType
 	return m, err
 }
 
 // writeManifest expects the lock to be held. The folder keeps no list of
 // subjects; the fallback tag serves, which every reader of layouts understands.
-func (l *layout) writeManifest(ctx context.Context, ref string, m manifest) (bool, error) {
-	if err := l.writeBlob(ctx, bytesBlob(m.raw), func(int64) {}); err != nil {
+func (l *layout) writeManifest(ctx context.Context, ref string, m Manifest) (bool, error) {
+	if err := l.writeBlob(ctx, BytesBlob(m.Raw), func(int64) {}); err != nil {
 		return false, err
 	}
 	if _, err := v1.NewHash(ref); err == nil {
@@ -260,7 +267,7 @@ func (l *layout) writeManifest(ctx context.Context, ref string, m manifest) (boo
 	if err != nil {
 		return false, err
 	}
-	d := m.descriptor()
+	d := m.Descriptor()
 	d.Annotations = map[string]string{refName: ref}
 	idx.Manifests = slices.DeleteFunc(idx.Manifests, func(o v1.Descriptor) bool { return o.Annotations[refName] == ref })
 	idx.Manifests = append(idx.Manifests, d)
@@ -269,7 +276,7 @@ func (l *layout) writeManifest(ctx context.Context, ref string, m manifest) (boo
 	})
 	raw, err := json.Marshal(idx)
 	if err != nil {
-		return false, invalid("encode %s: %v", indexFile, err)
+		return false, Invalid("encode %s: %v", indexFile, err)
 	}
 	return false, l.replace(l.path(indexFile), bytes.NewReader(raw))
 }

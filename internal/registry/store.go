@@ -1,4 +1,4 @@
-package modelimage
+package registry
 
 import (
 	"context"
@@ -22,15 +22,15 @@ type blobStore interface {
 	// readBlob reads a whole blob and checks its size and digest.
 	readBlob(ctx context.Context, d v1.Descriptor) ([]byte, error)
 	// writeBlob is a no-op when the blob is there; wrote hears of progress.
-	writeBlob(ctx context.Context, b blob, wrote func(int64)) error
+	writeBlob(ctx context.Context, b Blob, wrote func(int64)) error
 }
 
 type manifestStore interface {
 	// readManifest takes a tag or a digest and checks the digest; ErrNotFound.
-	readManifest(ctx context.Context, ref string) (manifest, error)
+	readManifest(ctx context.Context, ref string) (Manifest, error)
 	// writeManifest stores m under a tag or its digest. It says whether the
 	// store took care of the manifest's subject.
-	writeManifest(ctx context.Context, ref string, m manifest) (listed bool, err error)
+	writeManifest(ctx context.Context, ref string, m Manifest) (listed bool, err error)
 	// referrers lists what has the subject; ErrNotFound when the store keeps
 	// no such list and the fallback tag must serve.
 	referrers(ctx context.Context, subject string) ([]v1.Descriptor, error)
