@@ -16,6 +16,7 @@ import (
 	"github.com/weighlock/weighlock/internal/evaluation"
 	"github.com/weighlock/weighlock/internal/model"
 	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/report"
 )
 
@@ -175,12 +176,12 @@ func (c *crash) checkOutput(where string) {
 func (c *crash) checkImages(where string) {
 	c.t.Helper()
 	ctx := context.Background()
-	images, err := modelimage.Open(ctx, "oci:.weighlock/diabetes/image", modelimage.Options{Dir: c.dir})
+	images, err := registry.Open(ctx, "oci:.weighlock/diabetes/image", registry.Options{Dir: c.dir})
 	if err != nil {
 		c.t.Fatalf("%s: %v", where, err)
 	}
 	tags, err := images.Tags(ctx)
-	if err != nil && !errors.Is(err, modelimage.ErrNotFound) {
+	if err != nil && !errors.Is(err, registry.ErrNotFound) {
 		c.t.Fatalf("%s: list tags: %v", where, err)
 	}
 	for _, tag := range tags {
@@ -188,7 +189,7 @@ func (c *crash) checkImages(where string) {
 		if err != nil {
 			c.t.Fatalf("%s: resolve %s: %v", where, tag, err)
 		}
-		files, err := images.Model(ctx, found.Digest)
+		files, err := modelimage.Model(ctx, images, found.Digest)
 		if err != nil {
 			c.t.Fatalf("%s: tag %s names half an image: %v", where, tag, err)
 		}
