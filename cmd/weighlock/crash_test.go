@@ -109,6 +109,7 @@ func (c *crash) kill(command, call string, nth int) bool {
 	killed.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	err := killed.Run()
 	if err == nil {
+		c.checkCompared(fmt.Sprintf("%s with a child killed at %s %d", command, call, nth))
 		return false
 	}
 	var ended *exec.ExitError
@@ -131,6 +132,19 @@ func (c *crash) kill(command, call string, nth int) bool {
 		c.t.Errorf("%s: the next run left %v, %v", where, left, err)
 	}
 	return true
+}
+
+// checkCompared: a git that was killed must not have turned a comparison into a first run.
+func (c *crash) checkCompared(where string) {
+	c.t.Helper()
+	f, err := os.Open(filepath.Join(c.dir, ".weighlock/diabetes/report.json"))
+	if err != nil {
+		c.t.Fatalf("%s: %v", where, err)
+	}
+	defer func() { _ = f.Close() }()
+	if r, err := report.Decode(f); err != nil || r.FirstRun {
+		c.t.Fatalf("%s: it passed without a comparison: %v", where, err)
+	}
 }
 
 // checkOutput: while there is a report, everything else is there and belongs to it.

@@ -199,12 +199,13 @@ func IsLFSPointer(content []byte) bool {
 
 // Matching lists the files of a revision with a line that matches the extended regular expression, sorted by path.
 func (r *Repo) Matching(ctx context.Context, rev, expression string) ([]string, error) {
-	out, err := r.run(ctx, "grep", "-z", "--name-only", "--full-name", "--extended-regexp", "-I", "-e", expression, rev)
+	// --text: the attributes of the working tree, which are the change's, must not hide a file by calling it binary.
+	out, err := r.run(ctx, "grep", "-z", "--name-only", "--full-name", "--extended-regexp", "--text", "-e", expression, rev)
+	if saidNo(err) {
+		return nil, nil
+	}
 	if err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		return nil, nil // git grep exits with 1 when nothing matches
+		return nil, fmt.Errorf("search %s: %w", short(rev), err)
 	}
 	var paths []string
 	for record := range bytes.SplitSeq(bytes.TrimSuffix(out, []byte{0}), []byte{0}) {

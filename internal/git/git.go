@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -59,11 +60,12 @@ func (r *Repo) run(ctx context.Context, args ...string) ([]byte, error) {
 func (r *Repo) runWith(ctx context.Context, env []string, args ...string) ([]byte, error) {
 	full := append([]string{
 		"-c", "core.hooksPath=/dev/null", "-c", "core.fsmonitor=false", "-c", "core.quotePath=false",
-		"-c", "protocol.ext.allow=never", "--no-pager", "--literal-pathspecs", "-C", r.Dir,
+		"-c", "protocol.ext.allow=never", "--no-pager", "--literal-pathspecs", "--no-replace-objects", "-C", r.Dir,
 	}, args...)
 	cmd := exec.CommandContext(ctx, "git", full...)
 	cmd.WaitDelay = 2 * time.Second
-	cmd.Env = append(cmd.Environ(), "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
+	cmd.Env = slices.DeleteFunc(cmd.Environ(), pointsElsewhere)
+	cmd.Env = append(cmd.Env, "GIT_TERMINAL_PROMPT=0", "GIT_OPTIONAL_LOCKS=0", "LC_ALL=C")
 	cmd.Env = append(cmd.Env, env...)
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -72,19 +74,52 @@ func (r *Repo) runWith(ctx context.Context, env []string, args ...string) ([]byt
 			return nil, ctx.Err()
 		}
 		first, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
-		return nil, fmt.Errorf("git %s: %s", args[0], strings.TrimPrefix(first, "fatal: "))
+		return nil, &commandError{args[0], strings.TrimPrefix(first, "fatal: "), err}
 	}
 	return stdout.Bytes(), nil
+}
+
+// pointsElsewhere finds the variables that a git hook sets, and that would lead git to another repository.
+func pointsElsewhere(variable string) bool {
+	name, _, _ := strings.Cut(variable, "=")
+	return slices.Contains([]string{
+		"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+		"GIT_COMMON_DIR", "GIT_NAMESPACE", "GIT_PREFIX", "GIT_GRAFT_FILE", "GIT_SHALLOW_FILE",
+	}, name)
+}
+
+// commandError is a git that did not end well.
+type commandError struct {
+	command, message string
+	cause            error
+}
+
+// Error is what git said, or how it ended.
+func (e *commandError) Error() string {
+	if e.message == "" {
+		return fmt.Sprintf("git %s: %v", e.command, e.cause)
+	}
+	return fmt.Sprintf("git %s: %s", e.command, e.message)
+}
+
+// Unwrap gives access to how the process ended.
+func (e *commandError) Unwrap() error { return e.cause }
+
+// saidNo reports whether git answered "no" with exit code 1. Any other end, such as a kill, is no answer at all: taking
+// it for one would turn a crash into a first run.
+func saidNo(err error) bool {
+	exit, ok := errors.AsType[*exec.ExitError](err)
+	return ok && exit.ExitCode() == 1
 }
 
 // Resolve returns the full commit id of a revision, or ErrUnknownRevision.
 func (r *Repo) Resolve(ctx context.Context, rev string) (string, error) {
 	out, err := r.run(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
-	if err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
+	if saidNo(err) {
 		return "", fmt.Errorf("resolve %s: %w", rev, ErrUnknownRevision)
+	}
+	if err != nil {
+		return "", fmt.Errorf("resolve %s: %w", rev, err)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
@@ -139,19 +174,25 @@ func (r *Repo) FirstParents(ctx context.Context, rev string, n int) ([]string, e
 // MergeBase returns the best common ancestor of two revisions, or ErrUnknownRevision when they share none here.
 func (r *Repo) MergeBase(ctx context.Context, a, b string) (string, error) {
 	out, err := r.run(ctx, "merge-base", "--end-of-options", a, b)
-	if err != nil {
-		if ctx.Err() != nil {
-			return "", ctx.Err()
-		}
+	if saidNo(err) {
 		return "", fmt.Errorf("find merge base of %s and %s: %w", a, b, ErrUnknownRevision)
+	}
+	if err != nil {
+		return "", fmt.Errorf("find merge base of %s and %s: %w", a, b, err)
 	}
 	return strings.TrimSpace(string(out)), nil
 }
 
 // IsAncestor reports whether a is b or one of its ancestors.
-func (r *Repo) IsAncestor(ctx context.Context, a, b string) bool {
+func (r *Repo) IsAncestor(ctx context.Context, a, b string) (bool, error) {
 	_, err := r.run(ctx, "merge-base", "--is-ancestor", "--end-of-options", a, b)
-	return err == nil
+	if saidNo(err) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("look for %s among the ancestors of %s: %w", a, b, err)
+	}
+	return true, nil
 }
 
 // CommitTime is the committer's date of a revision, in UTC.

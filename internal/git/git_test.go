@@ -211,8 +211,16 @@ func TestAncestryAndDirt(t *testing.T) {
 	if err != nil || strings.Join(got, " ") != second+" "+first {
 		t.Errorf("first parents: got %v, %v", got, err)
 	}
-	if !r.IsAncestor(t.Context(), first, second) || r.IsAncestor(t.Context(), second, first) {
-		t.Error("IsAncestor has the order wrong")
+	for _, c := range []struct {
+		a, b string
+		want bool
+	}{{first, second, true}, {second, first, false}, {first, first, true}} {
+		if got, err := r.IsAncestor(t.Context(), c.a, c.b); err != nil || got != c.want {
+			t.Errorf("IsAncestor(%.7s, %.7s) = %v, %v; want %v", c.a, c.b, got, err, c.want)
+		}
+	}
+	if _, err := r.IsAncestor(t.Context(), first, strings.Repeat("0", 40)); err == nil {
+		t.Error("an ancestor of a commit that is not there")
 	}
 	when, err := r.CommitTime(t.Context(), second)
 	if err != nil || when.Unix() != 1700000000 {
@@ -238,5 +246,57 @@ func TestRemoteHidesCredentials(t *testing.T) {
 		if got := withoutCredentials(in); got != want {
 			t.Errorf("withoutCredentials(%q) = %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestNoAnswerIsNoNo: a git that dies must not be taken for one that found nothing, or a crash would be a first run.
+func TestNoAnswerIsNoNo(t *testing.T) {
+	r := newRepo(t)
+	commit(t, r, "a", "1")
+	dead := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dead, "git"), []byte("#!/bin/sh\nkill -9 $$\n"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dead+string(os.PathListSeparator)+os.Getenv("PATH"))
+	for name, ask := range map[string]func() error{
+		"Head":       func() error { _, err := r.Head(t.Context()); return err },
+		"Resolve":    func() error { _, err := r.Resolve(t.Context(), "HEAD"); return err },
+		"MergeBase":  func() error { _, err := r.MergeBase(t.Context(), "HEAD", "HEAD"); return err },
+		"IsAncestor": func() error { _, err := r.IsAncestor(t.Context(), "HEAD", "HEAD"); return err },
+		"Matching":   func() error { _, err := r.Matching(t.Context(), "HEAD", "x"); return err },
+		"FindBase":   func() error { _, err := r.FindBase(t.Context(), BaseQuery{}); return err },
+		"Dirty":      func() error { _, err := r.Dirty(t.Context()); return err },
+	} {
+		if err := ask(); err == nil || errors.Is(err, ErrUnknownRevision) || !strings.Contains(err.Error(), "killed") {
+			t.Errorf("%s: got %v, want an error that says that git was killed", name, err)
+		}
+	}
+}
+
+// TestAttributesHideNothing: the working tree's attributes are the change's.
+func TestAttributesHideNothing(t *testing.T) {
+	r := newRepo(t)
+	base := commit(t, r, "models/a.yaml", "model: churn\n")
+	commit(t, r, ".gitattributes", "*.yaml binary\n")
+	found, err := r.Matching(t.Context(), base, "^model: churn$")
+	if err != nil || len(found) != 1 || found[0] != "models/a.yaml" {
+		t.Errorf("got %v, %v", found, err)
+	}
+}
+
+// TestHookVariablesDoNotMislead: git sets these for hooks, and they would lead to another repository.
+func TestHookVariablesDoNotMislead(t *testing.T) {
+	other := newRepo(t)
+	commit(t, other, "b", "2")
+	r := newRepo(t)
+	want := commit(t, r, "a", "1")
+	t.Setenv("GIT_DIR", filepath.Join(other.Dir, ".git"))
+	t.Setenv("GIT_WORK_TREE", other.Dir)
+	opened, err := Open(t.Context(), r.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := opened.Head(t.Context()); err != nil || got != want || opened.Dir != r.Dir {
+		t.Errorf("got %s in %s, %v; want %s", got, opened.Dir, err, want)
 	}
 }
