@@ -2,15 +2,15 @@ package sandbox
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
 
-	"github.com/elastic/go-seccomp-bpf"
-	"github.com/landlock-lsm/go-landlock/landlock"
 	"golang.org/x/sys/unix"
 )
 
@@ -56,8 +56,17 @@ func becomeCommand(o order) error {
 			return fmt.Errorf("change user: %w", err)
 		}
 	}
+	// The supervisor ends everything; should it be killed itself, the command goes with it.
+	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(unix.SIGKILL), 0, 0, 0); err != nil {
+		return fmt.Errorf("set death signal: %w", err)
+	}
+	// What this program was started with besides its own three files is not for the command.
+	if err := unix.CloseRange(3, math.MaxInt32, unix.CLOSE_RANGE_CLOEXEC); err != nil && !errors.Is(err, unix.ENOSYS) {
+		return fmt.Errorf("close files: %w", err)
+	}
+	unix.Umask(0o022)
 	if o.Seccomp {
-		if err := seccomp.LoadFilter(systemCalls(o.Spec.Network)); err != nil {
+		if err := restrictSystemCalls(o); err != nil {
 			return fmt.Errorf("restrict system calls: %w", err)
 		}
 	}
@@ -94,41 +103,28 @@ func lookPath(spec Spec) (string, error) {
 func setLimits(o order) error {
 	l := o.Spec.Limits
 	seconds := max(uint64(l.CPU.Seconds()), 1)
+	const grace = 5 // seconds between the signal that names the reason and the one that cannot be caught
 	processes := l.Processes
 	if o.UID < 0 {
 		processes += tasksOf(os.Getuid()) // the limit counts all of the user's
 	}
 	for _, limit := range []struct {
-		resource int
-		value    uint64
+		resource    int
+		value, more uint64
 	}{
-		{unix.RLIMIT_CORE, 0}, {unix.RLIMIT_FSIZE, l.File}, {unix.RLIMIT_DATA, l.Memory}, {unix.RLIMIT_NPROC, processes},
-		{unix.RLIMIT_CPU, seconds}, {unix.RLIMIT_MEMLOCK, 64 << 10}, {unix.RLIMIT_MSGQUEUE, 0},
+		{unix.RLIMIT_CORE, 0, 0}, {unix.RLIMIT_FSIZE, l.File, 0}, {unix.RLIMIT_DATA, l.Memory, 0}, {unix.RLIMIT_NPROC, processes, 0},
+		{unix.RLIMIT_CPU, seconds, grace}, {unix.RLIMIT_MEMLOCK, 64 << 10, 0}, {unix.RLIMIT_MSGQUEUE, 0, 0},
 	} {
 		var now unix.Rlimit
 		if err := unix.Getrlimit(limit.resource, &now); err != nil {
 			return err
 		}
-		value := min(limit.value, now.Max)
-		if err := unix.Setrlimit(limit.resource, &unix.Rlimit{Cur: value, Max: value}); err != nil {
+		value, most := min(limit.value, now.Max), min(limit.value+limit.more, now.Max)
+		if err := unix.Setrlimit(limit.resource, &unix.Rlimit{Cur: value, Max: most}); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// tasksOf counts the threads of a user's processes.
-func tasksOf(uid int) uint64 {
-	var n uint64
-	tasks, _ := filepath.Glob("/proc/[0-9]*/task/[0-9]*")
-	for _, task := range tasks {
-		if info, err := os.Stat(task); err == nil {
-			if stat, ok := info.Sys().(*syscall.Stat_t); ok && int(stat.Uid) == uid {
-				n++
-			}
-		}
-	}
-	return n
 }
 
 func becomeUser(uid int) error {
@@ -139,31 +135,4 @@ func becomeUser(uid int) error {
 		return err
 	}
 	return syscall.Setresuid(uid, uid, uid)
-}
-
-// restrictFiles leaves the child the system's programs and libraries, what it was given, and nothing else.
-func restrictFiles(o order) error {
-	config, err := landlockConfig(o.Landlock)
-	if err != nil {
-		return err
-	}
-	var rules []landlock.Rule
-	for _, path := range append(systemPaths(o.Spec.Network), o.Spec.Read...) {
-		rules = append(rules, readable(path))
-	}
-	for _, path := range o.Spec.Write {
-		rules = append(rules, landlock.RWDirs(path).WithRefer())
-	}
-	for _, device := range []string{"/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom"} {
-		rules = append(rules, landlock.RWFiles(device).IgnoreIfMissing())
-	}
-	rules = append(rules, landlock.RWDirs("/dev/shm").IgnoreIfMissing())
-	return config.Restrict(rules...)
-}
-
-func readable(path string) landlock.Rule {
-	if info, err := os.Stat(path); err == nil && !info.IsDir() {
-		return landlock.ROFiles(path)
-	}
-	return landlock.RODirs(path).IgnoreIfMissing()
 }

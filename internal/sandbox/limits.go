@@ -1,10 +1,10 @@
 package sandbox
 
 import (
-	"bufio"
 	"fmt"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -25,6 +25,9 @@ func (l Limits) withDefaults() Limits {
 	if l.File == 0 {
 		l.File = 16 << 30
 	}
+	if l.Free == 0 {
+		l.Free = 512 << 20
+	}
 	if l.Processes == 0 {
 		l.Processes = 512
 	}
@@ -34,21 +37,28 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// machineMemory is the memory of this machine, or 8 GiB where it cannot be read.
+// machineMemory is the memory of this machine or, where that is less, of this container; 8 GiB where neither can be read.
 func machineMemory() uint64 {
-	const fallback = 8 << 30
-	f, err := os.Open("/proc/meminfo")
-	if err != nil {
-		return fallback
-	}
-	defer func() { _ = f.Close() }()
-	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if rest, ok := strings.CutPrefix(lines.Text(), "MemTotal:"); ok {
+	least := uint64(0)
+	if content, err := os.ReadFile("/proc/meminfo"); err == nil {
+		if _, rest, ok := strings.Cut(string(content), "MemTotal:"); ok {
 			var kib uint64
 			if _, err := fmt.Sscanf(rest, "%d kB", &kib); err == nil {
-				return kib << 10
+				least = kib << 10
 			}
 		}
 	}
-	return fallback
+	for _, file := range []string{"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"} {
+		content, err := os.ReadFile(file)
+		if err != nil {
+			continue
+		}
+		if limit, err := strconv.ParseUint(strings.TrimSpace(string(content)), 10, 64); err == nil && (least == 0 || limit < least) {
+			least = limit
+		}
+	}
+	if least == 0 {
+		return 8 << 30
+	}
+	return least
 }

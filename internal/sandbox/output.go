@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"io"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -22,11 +23,11 @@ type cleaner struct {
 
 	mu      sync.Mutex
 	line    []byte
-	skipped bool // the rest of the present line is being dropped
 	written int
 	tail    [][]byte
 	tailed  int
 	dropped int64
+	lastly  string // the last line that was not empty
 
 	last atomic.Int64 // time of the last byte, in nanoseconds
 }
@@ -62,7 +63,7 @@ func (c *cleaner) Write(b []byte) (int, error) {
 func (c *cleaner) extend(part []byte) {
 	if room := maxLine - len(c.line); len(part) > room {
 		c.dropped += int64(len(part) - room)
-		part, c.skipped = part[:room], true
+		part = part[:room]
 	}
 	c.line = append(c.line, part...)
 }
@@ -70,8 +71,11 @@ func (c *cleaner) extend(part []byte) {
 // endLine passes the present line on, or keeps it for the end.
 func (c *cleaner) endLine() {
 	text := c.clean(c.line)
-	c.line, c.skipped = c.line[:0], false
-	if c.written+len(text) <= c.budget/2 {
+	if words := strings.TrimSpace(string(text[len(c.prefix):])); words != "" {
+		c.lastly = words
+	}
+	c.line = c.line[:0]
+	if len(c.tail) == 0 && c.written+len(text) <= c.budget/2 {
 		c.written += len(text)
 		_, _ = c.out.Write(text)
 		return
@@ -100,8 +104,8 @@ func (c *cleaner) clean(line []byte) []byte {
 	return append(text, '\n')
 }
 
-// finish passes on what is left and returns how many bytes were dropped.
-func (c *cleaner) finish() int64 {
+// finish passes on what is left and returns how many bytes were dropped, and the last words.
+func (c *cleaner) finish() (dropped int64, last string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.line) > 0 {
@@ -114,5 +118,5 @@ func (c *cleaner) finish() int64 {
 		_, _ = c.out.Write(text)
 	}
 	c.tail = nil
-	return c.dropped
+	return c.dropped, c.lastly
 }

@@ -7,8 +7,11 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // The program starts itself again under these names. The supervisor is the parent of everything in the sandbox and
@@ -31,6 +34,7 @@ type outcome struct {
 	Code        int
 	Signal      int
 	OutOfMemory bool
+	DiskFull    bool
 	Peak        uint64
 	// Error says that the command could not be started.
 	Error string
@@ -55,6 +59,9 @@ func run(ctx context.Context, spec Spec) (Result, error) {
 	if err := handOver(spec.Write, o.UID); err != nil {
 		return Result{}, fmt.Errorf("prepare sandbox: %w", err)
 	}
+	if err := hide(); err != nil {
+		return Result{}, fmt.Errorf("prepare sandbox: %w", err)
+	}
 	toRead, toWrite, err := os.Pipe()
 	if err != nil {
 		return Result{}, fmt.Errorf("prepare sandbox: %w", err)
@@ -70,8 +77,7 @@ func run(ctx context.Context, spec Spec) (Result, error) {
 	cmd.Env = []string{}
 	cmd.Stdout, cmd.Stderr = output, output
 	cmd.ExtraFiles = []*os.File{toRead, fromWrite}
-	// The signal comes when this thread ends, which Go does not do while the process lives.
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // a terminal's Ctrl-C is for the parent, which then says so
 	begun := time.Now()
 	err = cmd.Start()
 	_ = toRead.Close()
@@ -80,10 +86,12 @@ func run(ctx context.Context, spec Spec) (Result, error) {
 		_ = toWrite.Close()
 		return Result{}, fmt.Errorf("start sandbox: %w", err)
 	}
-	err = json.NewEncoder(toWrite).Encode(o)
-	_ = toWrite.Close()
-	if err != nil {
-		_ = cmd.Process.Kill()
+	// The pipe stays open as long as the sandbox may run: the supervisor ends everything when it closes, and the kernel
+	// closes it when this process dies, however that happens.
+	lifeline := sync.OnceFunc(func() { _ = toWrite.Close() })
+	defer lifeline()
+	if err := json.NewEncoder(toWrite).Encode(o); err != nil {
+		lifeline()
 		_ = cmd.Wait()
 		return Result{}, fmt.Errorf("start sandbox: %w", err)
 	}
@@ -95,9 +103,10 @@ func run(ctx context.Context, spec Spec) (Result, error) {
 		}
 		reported <- end
 	}()
-	stopped := watch(ctx, cmd.Process, spec.Limits, output, reported)
+	stopped := watch(ctx, lifeline, spec.Limits, output, reported)
 	_ = cmd.Wait()
-	result := Result{Took: time.Since(begun), Layers: layers, Dropped: output.finish()}
+	result := Result{Took: time.Since(begun), Layers: layers}
+	result.Dropped, result.LastLine = output.finish()
 	if ctx.Err() != nil {
 		return result, ctx.Err()
 	}
@@ -107,6 +116,9 @@ func run(ctx context.Context, spec Spec) (Result, error) {
 	return fill(result, stopped), nil
 }
 
+// hide closes /proc/PID of this process to others of the same user, and keeps secrets out of core dumps.
+func hide() error { return unix.Prctl(unix.PR_SET_DUMPABLE, 0, 0, 0, 0) }
+
 // ending is why watching came to its end: a limit of ours, or the outcome alone.
 type ending struct {
 	reason Reason
@@ -114,7 +126,7 @@ type ending struct {
 }
 
 // watch waits for the outcome and enforces what the parent can see: time, silence and cancellation.
-func watch(ctx context.Context, supervisor *os.Process, limits Limits, output *cleaner, reported <-chan outcome) ending {
+func watch(ctx context.Context, end func(), limits Limits, output *cleaner, reported <-chan outcome) ending {
 	wall := time.NewTimer(limits.Wall)
 	defer wall.Stop()
 	tick := time.NewTicker(min(time.Second, max(limits.Silence/4, 10*time.Millisecond)))
@@ -123,7 +135,7 @@ func watch(ctx context.Context, supervisor *os.Process, limits Limits, output *c
 	stop := func(reason Reason) {
 		if e.reason == "" {
 			e.reason = reason
-			_ = supervisor.Signal(syscall.SIGTERM)
+			end()
 		}
 	}
 	done := ctx.Done()
@@ -152,6 +164,8 @@ func fill(r Result, e ending) Result {
 		r.Reason = e.reason
 	case e.end.OutOfMemory:
 		r.Reason = OutOfMemory
+	case e.end.DiskFull:
+		r.Reason = DiskFull
 	case e.end.Signal == int(syscall.SIGXCPU):
 		r.Reason = OutOfCPU
 	case e.end.Signal == int(syscall.SIGXFSZ):

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 )
 
@@ -35,7 +36,7 @@ type Spec struct {
 	Off    bool
 	Limits Limits
 	// Output takes what the child prints, a cleaned line at a time; nil drops it.
-	Output io.Writer
+	Output io.Writer `json:"-"`
 }
 
 // Limits bound the child; a zero field takes the default beside it.
@@ -44,10 +45,11 @@ type Limits struct {
 	Wall, Silence time.Duration
 	// CPU is how much processor time each process may use (Wall times the number of processors).
 	CPU time.Duration
-	// Memory is how many bytes all processes together may hold (90 % of what the machine has).
+	// Memory is how many bytes all processes together may hold (90 % of what the machine or the container has).
 	Memory uint64
-	// File is the size of the largest file (16 GiB).
-	File uint64
+	// File is the size of the largest file (16 GiB), Free how many bytes have to stay free on the disks of the writable
+	// folders (512 MiB, or half of what is free at the start).
+	File, Free uint64
 	// Processes is how many processes and threads there may be at once (512).
 	Processes uint64
 	// Output is how many bytes of output are kept; the middle of a longer one is dropped (10 MiB).
@@ -66,6 +68,7 @@ const (
 	Silent      Reason = "printed nothing for too long"
 	OutOfCPU    Reason = "used up its processor time"
 	FileTooBig  Reason = "wrote a file beyond the limit"
+	DiskFull    Reason = "filled the disk"
 )
 
 // Result is how a child ended.
@@ -80,8 +83,10 @@ type Result struct {
 	Peak uint64
 	// Dropped is how many bytes of output were not kept.
 	Dropped int64
-	// Layers names what was active, for the report: "user", "landlock 7", "seccomp", "no new privileges", "limits".
+	// Layers names what was active, for the report: "user 61184", "landlock 7", "seccomp", "no new privileges", "limits".
 	Layers []string
+	// LastLine is the last line of output that was not empty, without the prefix.
+	LastLine string
 }
 
 // Failure says in one sentence how a child failed, or returns nil when it exited with code 0.
@@ -89,8 +94,13 @@ func (r Result) Failure(limits Limits) error {
 	limits = limits.withDefaults()
 	switch r.Reason {
 	case Exited:
-		if r.Code == 0 {
+		switch {
+		case r.Code == 0:
 			return nil
+		case r.starved():
+			return fmt.Errorf("ran out of memory: the limit is %s: %s", bytesOf(limits.Memory), r.LastLine)
+		case r.LastLine != "":
+			return fmt.Errorf("exited with code %d: %s", r.Code, r.LastLine)
 		}
 		return fmt.Errorf("exited with code %d", r.Code)
 	case Killed:
@@ -105,8 +115,20 @@ func (r Result) Failure(limits Limits) error {
 		return fmt.Errorf("used more than %s of processor time", limits.CPU)
 	case FileTooBig:
 		return fmt.Errorf("wrote a file larger than %s", bytesOf(limits.File))
+	case DiskFull:
+		return fmt.Errorf("filled the disk: %s have to stay free", bytesOf(limits.Free))
 	}
 	return fmt.Errorf("ended: %s", r.Reason)
+}
+
+// starved guesses from the last words of a program whether an allocation was refused; the kernel leaves no other trace.
+func (r Result) starved() bool {
+	for _, words := range []string{"MemoryError", "std::bad_alloc", "Cannot allocate memory", "OutOfMemoryError", "ResourceExhausted"} {
+		if strings.Contains(r.LastLine, words) {
+			return true
+		}
+	}
+	return false
 }
 
 func bytesOf(n uint64) string {

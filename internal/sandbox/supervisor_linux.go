@@ -3,29 +3,35 @@ package sandbox
 import (
 	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"os/exec"
 	"os/signal"
-	"path/filepath"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// supervise starts the launcher, watches the memory of everything below it, and ends all of it when the command has
-// exited, when the memory is used up, or when the parent says so or dies.
+// supervise starts the launcher, watches memory and disk of everything below it, and ends all of it when the command has
+// exited, when a limit is reached, or when the parent says so or dies.
 func supervise() int {
 	orders, reports := os.NewFile(3, "orders"), os.NewFile(4, "reports")
 	unix.CloseOnExec(4)
 	end := outcome{}
 	var o order
-	err := json.NewDecoder(orders).Decode(&o)
-	_ = orders.Close()
+	decoder := json.NewDecoder(orders)
+	err := decoder.Decode(&o)
 	if err == nil {
-		end, err = superviseOrder(o)
+		err = hide()
+	}
+	if err == nil {
+		stop := make(chan struct{})
+		go func() { // nothing more comes; the end of the pipe is the word to stop
+			_, _ = io.Copy(io.Discard, orders)
+			close(stop)
+		}()
+		end, err = superviseOrder(o, stop)
 	}
 	if err != nil {
 		end.Error = err.Error()
@@ -36,19 +42,20 @@ func supervise() int {
 	return 0
 }
 
-func superviseOrder(o order) (outcome, error) {
+func superviseOrder(o order, stop <-chan struct{}) (outcome, error) {
 	// Whatever loses its parent becomes a child of this process, setsid or not.
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		return outcome{}, err
 	}
-	stop := make(chan os.Signal, 1)
-	signal.Notify(stop, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	signal.Ignore(syscall.SIGINT, syscall.SIGHUP, syscall.SIGTERM)
+	watched := newGauges(o)
 	launcher, failed, err := startLauncher(o)
 	if err != nil {
 		return outcome{}, err
 	}
-	end := follow(launcher.Process.Pid, o.Spec.Limits.Memory, stop)
+	end := follow(launcher.Process.Pid, watched, stop)
 	endEverything()
+	watched.sweep()
 	if message := <-failed; message != "" {
 		return end, errors.New(message)
 	}
@@ -89,7 +96,7 @@ func startLauncher(o order) (*exec.Cmd, <-chan string, error) {
 }
 
 // follow reaps every process of the sandbox until the command itself has ended, and looks at their memory meanwhile.
-func follow(command int, memory uint64, stop <-chan os.Signal) outcome {
+func follow(command int, watched *gauges, stop <-chan struct{}) outcome {
 	var end outcome
 	exited := make(chan syscall.WaitStatus, 1)
 	go func() {
@@ -106,8 +113,8 @@ func follow(command int, memory uint64, stop <-chan os.Signal) outcome {
 			}
 		}
 	}()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
+	next := time.NewTimer(firstLook)
+	defer next.Stop()
 	for {
 		select {
 		case status := <-exited:
@@ -115,109 +122,29 @@ func follow(command int, memory uint64, stop <-chan os.Signal) outcome {
 				end.Signal = int(status.Signal())
 			}
 			end.Code = status.ExitStatus()
+			end.OutOfMemory = end.OutOfMemory || end.Signal == int(syscall.SIGKILL) && watched.kernelKilled()
 			return end
 		case <-stop:
 			end.Signal = int(syscall.SIGTERM)
 			killAll(descendants())
 			<-exited
 			return end
-		case <-tick.C:
-			used := residentMemory(descendants())
-			end.Peak = max(end.Peak, used)
-			if used > memory {
-				end.OutOfMemory = true
+		case <-next.C:
+			begun := time.Now()
+			watched.read(&end)
+			if end.OutOfMemory || end.DiskFull {
 				killAll(descendants())
 				<-exited
 				return end
 			}
+			// Looking takes its time on a machine with many processes; it may never cost the training more than 1 %.
+			next.Reset(min(max(firstLook, 100*time.Since(begun)), longestLook))
 		}
 	}
 }
 
-// endEverything kills and reaps until nothing is left. A process that keeps forking loses: killing is repeated over the
-// whole tree, and the number of processes is limited.
-func endEverything() {
-	for {
-		left := descendants()
-		killAll(left)
-		for {
-			pid, err := syscall.Wait4(-1, nil, syscall.WNOHANG, nil)
-			if errors.Is(err, syscall.ECHILD) {
-				return
-			}
-			if pid <= 0 {
-				break
-			}
-		}
-		time.Sleep(time.Millisecond)
-	}
-}
-
-func killAll(pids []int) {
-	for _, pid := range pids {
-		_ = syscall.Kill(pid, syscall.SIGKILL)
-	}
-}
-
-// descendants are all processes below this one.
-func descendants() []int {
-	children := map[int][]int{}
-	entries, err := os.ReadDir("/proc")
-	if err != nil {
-		return nil
-	}
-	for _, entry := range entries {
-		pid, err := strconv.Atoi(entry.Name())
-		if err != nil {
-			continue
-		}
-		if parent := parentOf(pid); parent > 0 {
-			children[parent] = append(children[parent], pid)
-		}
-	}
-	var all []int
-	for next := children[os.Getpid()]; len(next) > 0; {
-		all = append(all, next...)
-		var below []int
-		for _, pid := range next {
-			below = append(below, children[pid]...)
-		}
-		next = below
-	}
-	return all
-}
-
-// parentOf reads the fourth field of /proc/PID/stat; the second one, the name, may hold anything up to its last ")".
-func parentOf(pid int) int {
-	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "stat"))
-	if err != nil {
-		return 0
-	}
-	text := string(content)
-	fields := strings.Fields(text[strings.LastIndexByte(text, ')')+1:])
-	if len(fields) < 2 {
-		return 0
-	}
-	parent, _ := strconv.Atoi(fields[1])
-	return parent
-}
-
-// residentMemory sums the resident pages that are not shared with files. Pages shared between the processes count once
-// for each, which errs towards ending a flood early.
-func residentMemory(pids []int) uint64 {
-	var pages uint64
-	for _, pid := range pids {
-		content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), "statm"))
-		if err != nil {
-			continue
-		}
-		fields := strings.Fields(string(content))
-		if len(fields) < 3 {
-			continue
-		}
-		resident, _ := strconv.ParseUint(fields[1], 10, 64)
-		shared, _ := strconv.ParseUint(fields[2], 10, 64)
-		pages += resident - min(shared, resident)
-	}
-	return pages * uint64(os.Getpagesize())
-}
+// firstLook is after how long the memory is looked at, and how often where that is cheap; longestLook is the rarest.
+const (
+	firstLook   = 50 * time.Millisecond
+	longestLook = time.Second
+)

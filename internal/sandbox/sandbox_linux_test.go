@@ -8,13 +8,23 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/elastic/go-seccomp-bpf"
+	"golang.org/x/sys/unix"
 )
 
 func TestMain(m *testing.M) {
 	Main()
+	if marker := os.Getenv(parentMarker); marker != "" {
+		os.Exit(beParent(marker))
+	}
+	if call := os.Getenv(missingCall); call != "" {
+		os.Exit(beOldKernel(call))
+	}
 	os.Exit(m.Run())
 }
 
@@ -55,7 +65,7 @@ func TestChildRunsAndIsReported(t *testing.T) {
 	if len(result.Layers) < 4 {
 		t.Errorf("layers: %v", result.Layers)
 	}
-	if err := result.Failure(Limits{}); err == nil || err.Error() != "exited with code 3" {
+	if err := result.Failure(Limits{}); err == nil || err.Error() != "exited with code 3: there" {
 		t.Errorf("failure: %v", err)
 	}
 }
@@ -283,4 +293,130 @@ func BenchmarkStart(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
+}
+
+// The kernel's door for 32-bit programs has other numbers for its calls; a filter that lets it pass filters nothing.
+func TestOtherInstructionSetIsRefused(t *testing.T) {
+	if runtime.GOARCH != "amd64" {
+		t.Skip("the probe is written for amd64")
+	}
+	// socket(AF_INET, SOCK_STREAM, 0) by int 0x80, number 359, from machine code in executable memory
+	script := `python3 - <<'END'
+import ctypes, mmap
+code = bytes.fromhex("53 b8 67 01 00 00 bb 02 00 00 00 b9 01 00 00 00 31 d2 cd 80 5b c3")
+m = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+m.write(code)
+f = ctypes.CFUNCTYPE(ctypes.c_int)(ctypes.addressof(ctypes.c_char.from_buffer(m)))
+r = f()
+print("ESCAPED" if r >= 0 else "refused", r, flush=True)
+END`
+	result, out := start(t, script, nil)
+	if strings.Contains(out, "ESCAPED") {
+		t.Errorf("the probe got out: %+v\n%s", result, out)
+	}
+	if result.LastLine != "Bad system call" {
+		t.Errorf("ended with %+v\n%s", result, out)
+	}
+	if off, out := start(t, script, func(s *Spec) { s.Off = true }); !strings.Contains(out, "ESCAPED") {
+		t.Logf("this kernel has no 32-bit calls, so the probe proves nothing here: %+v %s", off, out)
+	}
+}
+
+func TestSharedMemoryIsSwept(t *testing.T) {
+	name := fmt.Sprintf("/dev/shm/weighlock-left-%d", os.Getpid())
+	if _, out := start(t, "echo x > "+name+" && echo made; mkdir "+name+".d || echo flat", nil); !strings.Contains(out, "made") || !strings.Contains(out, "flat") {
+		t.Errorf("got %q", out)
+	}
+	if _, err := os.Stat(name); err == nil {
+		t.Errorf("%s is still there", name)
+	}
+}
+
+func TestSharedMemoryCounts(t *testing.T) {
+	for name, script := range map[string]string{
+		"files":   `python3 -c 'f = open("/dev/shm/weighlock-flood", "wb"); [f.write(bytes(1 << 20)) for _ in range(400)]; f.flush(); import time; time.sleep(20)'`,
+		"mapping": `python3 -c 'import mmap, time; m = mmap.mmap(-1, 400 << 20); [m.write(bytes(1 << 20)) for _ in range(400)]; time.sleep(20)'`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			result, out := start(t, script, func(s *Spec) { s.Limits = Limits{Wall: 15 * time.Second, Memory: 200 << 20} })
+			if result.Reason != OutOfMemory {
+				t.Errorf("got %+v\n%s", result, out)
+			}
+		})
+	}
+}
+
+func TestDeathOfTheParentEndsEverything(t *testing.T) {
+	marker := fmt.Sprintf("9%07d", os.Getpid())
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), parentMarker+"="+marker)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	wait := func(want int) bool {
+		for range 100 {
+			if len(running("sleep "+marker)) == want {
+				return true
+			}
+			time.Sleep(50 * time.Millisecond)
+		}
+		return false
+	}
+	begun := wait(2)
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	if !begun {
+		t.Fatalf("the child was not seen running: %v", running("sleep "+marker))
+	}
+	if !wait(0) {
+		t.Errorf("still running: %v", running("sleep "+marker))
+	}
+}
+
+const parentMarker = "WEIGHLOCK_TEST_PARENT"
+
+// beParent runs a sandbox that lasts; the test kills this process.
+func beParent(marker string) int {
+	_, err := Run(context.Background(), Spec{
+		Argv: []string{"sh", "-c", "setsid sleep " + marker + " & sleep " + marker}, Dir: "/usr", Env: []string{"PATH=/usr/bin:/bin"},
+	})
+	if err != nil {
+		return 1
+	}
+	return 0
+}
+
+// The program is started again with a filter that makes a kernel of an older time: the calls are answered as if they did not exist.
+func TestRefusesWithoutLandlock(t *testing.T) {
+	for kind, want := range map[string]string{"landlock_create_ruleset": "Landlock ABI 0"} {
+		cmd := exec.Command("/proc/self/exe")
+		cmd.Env = append(os.Environ(), missingCall+"="+kind)
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", kind, err, out)
+		}
+		if !strings.Contains(string(out), "sandbox is not available here: ") || !strings.Contains(string(out), want) {
+			t.Errorf("%s: got %s", kind, out)
+		}
+	}
+}
+
+const missingCall = "WEIGHLOCK_TEST_MISSING_CALL"
+
+func beOldKernel(call string) int {
+	runtime.LockOSThread()
+	err := seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: seccomp.Policy{
+		DefaultAction: seccomp.ActionAllow,
+		Syscalls:      []seccomp.SyscallGroup{{Names: []string{call}, Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)}},
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	_, err = Run(context.Background(), Spec{Argv: []string{"sh", "-c", "echo ran"}, Dir: "/usr", Env: []string{"PATH=/usr/bin:/bin"}, Output: os.Stdout})
+	fmt.Println(err)
+	if !errors.Is(err, ErrUnavailable) {
+		return 1
+	}
+	return 0
 }
