@@ -30,7 +30,9 @@ func Decide(in Input) (Result, error) {
 	}
 	rules := judgeRules(overall(in), p)
 	anchored := judgeRules(anchorScope(in), p.withoutFloors())
-	parts, warnings := judgeSlices(in, p)
+	parts, warnings := judgeSlices(in, p.withFairness())
+	groups, ceilings, warned := fairness(in, p)
+	warnings = append(warnings, warned...)
 	all := slices.Concat(rules, anchored, parts)
 	// Each family is corrected for itself (statistics.md 2.3).
 	adjust(rules, p.Mode == Lenient, byMaxT(in.Seed))
@@ -40,8 +42,16 @@ func Decide(in Input) (Result, error) {
 		j.settle(p)
 	}
 	warnings = append(warnings, wear(rules, in.Judged)...)
-	return conclude(p, all, in.Baseline == nil, warnings), nil
+	for _, r := range ceilings {
+		all = append(all, settled(r))
+	}
+	result := conclude(p, all, in.Baseline == nil, warnings)
+	result.Fairness = groups
+	return result, nil
 }
+
+// settled is a judgement of what was judged already.
+func settled(r RuleResult) *judgement { return &judgement{result: r, pWorse: 1} }
 
 // judgeRules measures every rule of the policy on one scope; none where there is no scope.
 func judgeRules(s *scope, p Policy) []*judgement {
@@ -146,9 +156,16 @@ func invalid(in Input, err error) Result {
 	for _, rule := range in.Policy.Rules {
 		add(rule, "")
 	}
-	for _, s := range in.Policy.Slices {
+	for _, s := range in.Policy.withFairness().Slices {
 		for _, rule := range s.rules() {
 			add(rule, s.By)
+		}
+	}
+	for _, rule := range in.Policy.Fairness {
+		for _, name := range sortedKeys(rule.Ceilings) {
+			result := ceilingResult(rule, name, nil, in.Rows.Truth.Rows())
+			result.Why = err.Error()
+			r.Rules = append(r.Rules, result)
 		}
 	}
 	return r

@@ -75,6 +75,7 @@ type Policy struct {
 	Confidence   float64
 	Rules        []Rule
 	Slices       []SliceRule
+	Fairness     []FairnessRule
 	Inconclusive string
 	Owners       []string
 	Waivers      WaiverPolicy
@@ -204,6 +205,8 @@ type Result struct {
 	// Rules are the rules with what became of them, the worst first.
 	Rules    []RuleResult
 	Warnings []string
+	// Fairness is how both models treat the groups that the policy names.
+	Fairness []Fairness
 }
 
 // Waiver is somebody's wish to let the result of one rule through, for one head and for a while.

@@ -103,6 +103,9 @@ func drawPolicy(t *rapid.T, task metric.Task) Policy {
 		Mode:         rapid.SampledFrom(append(Modes(), "")).Draw(t, "mode"),
 		Inconclusive: rapid.SampledFrom([]string{"", InconclusivePass, InconclusiveWarn, InconclusiveBlock}).Draw(t, "inconclusive"),
 	}
+	if task == metric.Binary && rapid.Bool().Draw(t, "fairness") {
+		p.Fairness = []FairnessRule{{By: "s", Ceilings: map[string]float64{"demographic_parity_difference": 0.1, "equalized_odds_ratio": 0.5}, MinRows: 5}}
+	}
 	margins := []*Margin{nil, absolute(0), absolute(0.01), relative(0.02), absolute(math.MaxFloat64)}
 	for _, m := range metric.ForTask(task) {
 		r := Rule{Metric: m.Name, Margin: rapid.SampledFrom(margins).Draw(t, "margin")}

@@ -190,6 +190,34 @@ func manyInputs(n int) Inputs {
 	return in
 }
 
+// closerInputs have everything that lies behind the rules.
+func closerInputs() Inputs {
+	in := binaryInputs()
+	in.Judged, in.Keys = 12, []string{"r-17", "r-4"}
+	in.Explanation = &gate.Explanation{
+		Metric: "log_loss", Direction: metric.LowerIsBetter, Searched: 812, SearchedRows: 30,
+		Flips: gate.Flips{Broken: 31, Mended: 44, Rows: []gate.FlippedRow{{Row: 1, Loss: 2.31, Slices: []string{"sex=F"}}, {Row: 0, Loss: 1.9}}},
+		Parts: []gate.Decomposition{{By: "sex", Levels: []gate.LevelShare{
+			{Level: "F", Rows: 900, Share: 0.45, Mean: 0.012, Contribution: 0.0054}, {Level: "M", Rows: 1100, Share: 0.55, Mean: -0.1522, Contribution: -0.0837},
+		}}},
+		Worst: []gate.WorstSlice{{Where: []string{"age = 61 – 70", "sex = F"}, Rows: 118, Mean: 0.21, P: 0.004}},
+	}
+	rates := func(s, t, f float64) *gate.GroupRates {
+		return &gate.GroupRates{Selection: &s, TPR: &t, FPR: &f, Observed: new(0.31), Predicted: new(0.3)}
+	}
+	span := &gate.Interval{Low: 0.02, High: 0.11, Level: 0.95}
+	in.Result.Fairness = []gate.Fairness{{
+		By: "sex", LeftOut: []string{"X"},
+		Groups: []gate.GroupFairness{{Level: "F", Rows: 900, Candidate: rates(0.28, 0.7, 0.1), Baseline: rates(0.3, 0.72, 0.12)}, {Level: "X", Rows: 4, Candidate: &gate.GroupRates{}}},
+		Gaps:   []gate.Gap{{Name: "demographic_parity_difference", Candidate: new(0.064), Baseline: new(0.05), Interval: span, Change: span}, {Name: "equalized_odds_ratio", Ratio: true}},
+	}}
+	in.Observations = []gate.Observation{{
+		Metric: "brier", Direction: metric.LowerIsBetter, Baseline: 0.19, Candidate: 0.16, Delta: -0.03, PAdjusted: 0.0002, Noticed: "better",
+		Interval: &gate.Interval{Low: -0.035, High: -0.025, Level: 0.95}, Rows: 2000, Method: "paired t",
+	}, {Metric: "recall", Slice: "sex=F", Direction: metric.HigherIsBetter, Baseline: 0.7, Candidate: 0.7, PAdjusted: 1, Rows: 900, Method: "Tango"}}
+	return in
+}
+
 // fixtures are the reports that golden files show.
 func fixtures() map[string]*Report {
 	law := blockedInputs()
@@ -204,6 +232,7 @@ func fixtures() map[string]*Report {
 		}
 	}
 	return map[string]*Report{
+		"closer": New(closerInputs()),
 		"passed": New(binaryInputs()), "blocked": New(blockedInputs()), "undecided": New(undecidedInputs()), "invalid": New(invalidInputs()),
 		"first-run": New(firstRunInputs()), "many-rules": New(manyInputs(40)), "law": New(law), "waived": New(waived),
 	}

@@ -49,7 +49,7 @@ func hostile(t *rapid.T, label string) string {
 	return b.String()
 }
 
-// hostileReport puts foreign strings wherever they can come from: 12 of them.
+// hostileReport puts foreign strings wherever they can come from.
 func hostileReport(t *rapid.T) *Report {
 	in := blockedInputs()
 	in.Truth = nil
@@ -65,6 +65,15 @@ func hostileReport(t *rapid.T) *Report {
 	in.Baseline.Evaluation.Slices[0].Level = in.Candidate.Evaluation.Slices[0].Level
 	in.Result.Rules[1].Waived = &gate.Waiver{By: hostile(t, "by"), Reason: hostile(t, "reason"), Permission: "admin", Commit: in.Head.Commit}
 	in.Warnings = []string{hostile(t, "warning")}
+	look := closerInputs()
+	in.Explanation, in.Observations, in.Result.Fairness = look.Explanation, look.Observations, look.Result.Fairness
+	in.Keys = []string{hostile(t, "id"), "r-4"}
+	in.Explanation.Flips.Rows[0].Slices = []string{hostile(t, "row's slice")}
+	in.Explanation.Worst[0].Where[0] = hostile(t, "predicate")
+	in.Explanation.Parts[0].By, in.Explanation.Parts[0].Levels[0].Level = hostile(t, "column"), hostile(t, "part")
+	in.Result.Fairness[0].By, in.Result.Fairness[0].Groups[0].Level = hostile(t, "group column"), hostile(t, "group")
+	in.Result.Fairness[0].LeftOut = []string{hostile(t, "left out")}
+	in.Observations[0].Slice = hostile(t, "observed slice")
 	if rapid.Bool().Draw(t, "failed") {
 		in.Result, in.FailedAs, in.Failure = nil, gate.Invalid, &Failure{hostile(t, "failure"), hostile(t, "hint")}
 	}

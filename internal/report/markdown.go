@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -67,7 +68,7 @@ func Markdown(r *Report, o MarkdownOptions) string {
 	for i, s := range all {
 		if kept[i] {
 			out.WriteString(s.body)
-		} else if s.body != "" {
+		} else if s.body != "" && !slices.Contains(shed, s.title) {
 			shed = append(shed, s.title)
 		}
 	}
@@ -113,7 +114,7 @@ const lastRank = 6
 // sections are the comment's pieces in the order of the page.
 func (r *Report) sections() []section {
 	hidden := r.Rules[min(len(r.Rules), openRules):]
-	return []section{
+	top := []section{
 		{"what was compared", 1, "\n" + r.comparedLine() + "\n"},
 		{"warnings", 2, r.alerts()},
 		{"the table of rules", 0, ruleTable(r.Rules[:min(len(r.Rules), openRules)])},
@@ -122,11 +123,13 @@ func (r *Report) sections() []section {
 		{"margins", 4, r.marginSection()},
 		{"how it was judged", 3, folded("How it was judged", r.judgedTable())},
 		{"slices", 4, r.sliceSection()},
+	}
+	return append(append(top, r.closerSections()...), []section{
 		{"data checks", 3, r.checkSection()},
 		{"waivers", 1, waiverSection(r.Waivers)},
 		{"the exact baseline", 6, folded("Exactly what was compared", r.exactly())},
 		{"the footer", 5, r.footer()},
-	}
+	}...)
 }
 
 func (r *Report) comparedLine() string {
@@ -136,6 +139,9 @@ func (r *Report) comparedLine() string {
 	}
 	if n := r.Data.Evaluation.Rows; n > 0 {
 		line += fmt.Sprintf(", on the same %s", several(n, "evaluation row"))
+	}
+	if worn := r.wearText(); worn != "" {
+		line += "; " + worn
 	}
 	return line + "."
 }

@@ -43,6 +43,14 @@ type Inputs struct {
 	// Truth and the contenders feed plots and slices; all may be nil.
 	Truth               *metric.Truth
 	Candidate, Baseline *Contender
+	// Explanation and Observations are a closer look; both may be nil.
+	Explanation  *gate.Explanation
+	Observations []gate.Observation
+	// Keys are the ids of the evaluation rows in their order; Reveal says what of them may be shown, RevealIDs where empty.
+	Keys   []string
+	Reveal string
+	// Judged is how many models the evaluation rows are known to have judged before.
+	Judged int
 }
 
 // New is the only way to a Report of a run. It never makes a decision milder than its inputs: a blocking data check, a
@@ -62,6 +70,7 @@ func New(in Inputs) *Report {
 	r.ExitCode = r.Decision.ExitCode()
 	r.Slices = slicesOf(in.Candidate, in.Baseline)
 	r.Plots = plotsOf(in)
+	r.closer(in)
 	return r
 }
 
@@ -114,7 +123,7 @@ func (r *Report) ruleOf(g gate.RuleResult) Rule {
 		Baseline: finite(g.Baseline), Candidate: finite(g.Candidate), Delta: finite(g.Delta),
 		DeltaRelative: finite(g.DeltaRelative), Min: finite(g.Min), Max: finite(g.Max), PAdjusted: finite(g.PAdjusted),
 		Detectable: finite(g.Detectable), Rows: g.Rows, RowsNeeded: g.RowsNeeded, Method: g.Method, Flags: list(g.Flags),
-		Blocks: g.Blocks, Why: g.Why, Assumption: g.Assumption,
+		Blocks: g.Blocks, Why: g.Why, Assumption: g.Assumption, Against: g.Against, SE: finite(g.SE), Optimism: finite(g.Optimism),
 	}
 	if g.Interval != nil {
 		rule.Interval = &Interval{Low: finite(&g.Interval.Low), High: finite(&g.Interval.High), Level: g.Interval.Level}

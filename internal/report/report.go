@@ -45,6 +45,12 @@ type Report struct {
 	// Slices show how both models scored where the policy looks closer.
 	Slices []Slice `json:"slices,omitempty"`
 	Plots  *Plots  `json:"plots,omitempty"`
+
+	// Explained, Fairness and Others are a closer look behind the rules; Wear is how worn the evaluation rows are.
+	Explained *Explained    `json:"explained,omitempty"`
+	Fairness  []Fairness    `json:"fairness,omitempty"`
+	Others    []Observation `json:"others,omitempty"`
+	Wear      *Wear         `json:"wear,omitempty"`
 }
 
 // Head is the change that was weighed.
@@ -129,6 +135,11 @@ type Rule struct {
 	Why string `json:"why,omitempty"`
 	// Assumption is what the method takes for granted, in one phrase.
 	Assumption string `json:"assumption,omitempty"`
+	// Against names the anchor that Baseline is the value of, or is empty.
+	Against string `json:"against,omitempty"`
+	// SE is the standard error of Delta, Optimism how much too good the baseline may look on rows that have judged before.
+	SE       *float64 `json:"se,omitempty"`
+	Optimism *float64 `json:"optimism,omitempty"`
 }
 
 // Interval is a confidence interval of a rule's Delta; an end that is nil is unbounded.

@@ -351,3 +351,36 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// What goes to a registry names no row.
+func TestWithoutIDs(t *testing.T) {
+	in := closerInputs()
+	in.Checks = []dataset.Check{{Name: "id-overlap", Severity: dataset.Warn, Message: "4 rows", Rows: []string{"patient-17"}, Count: 4}}
+	in.Policy.Changed = []string{"evaluation set: 3 labels, such as patient-93"}
+	in.Keys = []string{"patient-1", "patient-2"}
+	r := New(in)
+	before := string(encode(t, r))
+	if strings.Count(before, "patient-") != 4 {
+		t.Fatalf("%d ids before", strings.Count(before, "patient-"))
+	}
+	if after := string(encode(t, r.WithoutIDs())); strings.Contains(after, "patient-") || !strings.Contains(after, "3 labels") {
+		t.Errorf("ids are left: %s", after)
+	}
+	if string(encode(t, r)) != before {
+		t.Error("the report itself was changed")
+	}
+}
+
+func TestWhatAPolicyReveals(t *testing.T) {
+	for reveal, want := range map[string]string{"": "r-4", RevealIDs: "r-4", RevealNothing: "", RevealValues: "r-4 paid"} {
+		in := closerInputs()
+		in.Reveal = reveal
+		got := ""
+		if rows := New(in).Explained.Rows; len(rows) > 0 {
+			got = strings.TrimSpace(rows[0].ID + " " + rows[0].Truth)
+		}
+		if got != want && got != strings.Replace(want, "paid", "default", 1) {
+			t.Errorf("%q reveals %q, want %q", reveal, got, want)
+		}
+	}
+}

@@ -43,6 +43,9 @@ func Text(w io.Writer, r *Report, o TextOptions) error {
 	t.rules(r)
 	t.list("What to do", r.advice())
 	t.judged(r)
+	for _, l := range r.pressing().looks() {
+		t.list(l.title, l.text())
+	}
 	t.notes(r)
 	return t.Flush()
 }

@@ -52,12 +52,16 @@ var blank = &unicode.RangeTable{
 	R32: []unicode.Range32{{0xE0100, 0xE01EF, 1}},
 }
 
-// name is how a rule is called: its metric, its parameter, its slice.
+// name is how a rule is called: its metric, its parameter, its slice, and the anchor it is held against.
 func (r Rule) name() string {
-	if r.Slice == "" {
-		return r.label()
+	name := r.label()
+	if r.Slice != "" {
+		name += " on " + clean(r.Slice)
 	}
-	return r.label() + " on " + clean(r.Slice)
+	if r.Against != "" {
+		name += " against " + clean(r.Against)
+	}
+	return name
 }
 
 // label is the metric with its parameter.
