@@ -28,6 +28,9 @@ type PushOptions struct {
 	Tags []string
 	// Attachments become referrers of the content.
 	Attachments []Attachment
+	// Beside are contents that readers find by a tag made of the digest and a
+	// suffix (sha256-HEX.sig is where cosign used to look), by suffix.
+	Beside map[string]Content
 	// Progress is told of bytes written so far and in all; it may be nil. Calls
 	// do not overlap.
 	Progress func(done, total int64)
@@ -135,12 +138,25 @@ func (r *Repository) pushOnce(ctx context.Context, c Content, p PushOptions, tag
 	if err := r.attach(ctx, c.Digest(), p.Attachments, wrote); err != nil {
 		return err
 	}
+	for _, suffix := range slices.Sorted(maps.Keys(p.Beside)) {
+		if err := r.writeBeside(ctx, fallbackTag(c.Digest())+suffix, p.Beside[suffix], wrote); err != nil {
+			return err
+		}
+	}
 	for _, t := range tags {
 		if err := r.setTag(ctx, t); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// writeBeside stores small content under a tag that belongs to other content.
+func (r *Repository) writeBeside(ctx context.Context, tag string, c Content, wrote func(int64)) error {
+	if err := r.pushBlobs(ctx, c.Blobs, wrote); err != nil {
+		return err
+	}
+	return r.setTag(ctx, target{tag, c.Top})
 }
 
 // setTag writes a tag, unless it is right, and reads it back.
@@ -225,6 +241,9 @@ func meter(c Content, p PushOptions) func(int64) {
 	total := c.Size()
 	for _, a := range p.Attachments {
 		total += int64(len(a.Data))
+	}
+	for _, b := range p.Beside {
+		total += b.Size()
 	}
 	var mu sync.Mutex
 	var done int64
