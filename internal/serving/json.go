@@ -244,69 +244,71 @@ func (p *parser) bool() (bool, error) {
 }
 
 // pow10 are the powers of ten that float64 holds exactly.
-var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
+var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15}
 
-// number reads a number with the JSON grammar. Up to 15 digits and a small exponent are exact in one division or
-// multiplication (Clinger 1990); everything else is left to strconv.
+// number reads a number with the JSON grammar. Up to 15 digits are exact in one division (Clinger 1990); everything else
+// is left to strconv.
 func (p *parser) number() (float64, error) {
 	if p.peek() != kindNumber {
 		return 0, p.fail("expected a number")
 	}
-	start := p.pos
-	negative := p.next('-')
-	digits, mantissa := 0, uint64(0)
-	read := func() int {
-		n := 0
-		for p.pos < len(p.data) && p.data[p.pos] >= '0' && p.data[p.pos] <= '9' {
-			if digits < 19 {
-				mantissa = mantissa*10 + uint64(p.data[p.pos]-'0')
-			}
-			if digits > 0 || p.data[p.pos] != '0' {
-				digits++
-			}
-			p.pos++
-			n++
-		}
-		return n
+	data, start := p.data, p.pos
+	at := start
+	negative := data[at] == '-'
+	if negative {
+		at++
 	}
-	first := p.pos
-	if n := read(); n == 0 || n > 1 && p.data[first] == '0' {
-		p.pos = first
-		return 0, p.fail("malformed number")
+	first, mantissa := at, uint64(0)
+	for ; at < len(data) && data[at]-'0' <= 9; at++ {
+		mantissa = mantissa*10 + uint64(data[at]-'0') // may overflow: then it is not used
 	}
-	exponent, simple := 0, true
-	if p.pos < len(p.data) && p.data[p.pos] == '.' {
-		p.pos++
-		n := read()
-		if n == 0 {
-			return 0, p.fail("malformed number")
-		}
-		exponent = -n
+	digits := at - first
+	if digits == 0 || digits > 1 && data[first] == '0' {
+		return 0, p.malformed(at)
 	}
-	if p.pos < len(p.data) && (p.data[p.pos] == 'e' || p.data[p.pos] == 'E') {
-		simple = false
-		p.pos++
-		if p.pos < len(p.data) && (p.data[p.pos] == '+' || p.data[p.pos] == '-') {
-			p.pos++
+	decimals := 0
+	if at < len(data) && data[at] == '.' {
+		at++
+		point := at
+		for ; at < len(data) && data[at]-'0' <= 9; at++ {
+			mantissa = mantissa*10 + uint64(data[at]-'0')
 		}
-		at := p.pos
-		for p.pos < len(p.data) && p.data[p.pos] >= '0' && p.data[p.pos] <= '9' {
-			p.pos++
-		}
-		if at == p.pos {
-			return 0, p.fail("malformed number")
+		if decimals = at - point; decimals == 0 {
+			return 0, p.malformed(at)
 		}
 	}
-	if simple && digits <= 15 && exponent >= -22 {
-		v := float64(mantissa)
-		if exponent < 0 {
-			v /= pow10[-exponent]
+	if at == len(data) || data[at]|0x20 != 'e' {
+		p.pos = at
+		if digits+decimals > 15 {
+			return p.float(start)
 		}
+		v := float64(mantissa) / pow10[decimals]
 		if negative {
 			v = -v
 		}
 		return v, nil
 	}
+	at++
+	if at < len(data) && (data[at] == '+' || data[at] == '-') {
+		at++
+	}
+	exponent := at
+	for ; at < len(data) && data[at]-'0' <= 9; at++ {
+	}
+	p.pos = at
+	if at == exponent {
+		return 0, p.malformed(at)
+	}
+	return p.float(start)
+}
+
+func (p *parser) malformed(at int) error {
+	p.pos = at
+	return p.fail("malformed number")
+}
+
+// float reads the number from start to the position by strconv.
+func (p *parser) float(start int) (float64, error) {
 	v, err := strconv.ParseFloat(string(p.data[start:p.pos]), 64)
 	if err != nil || math.IsInf(v, 0) {
 		p.pos = start

@@ -62,10 +62,10 @@ func (f *frame) readRows(p *parser, key string) error {
 	})
 }
 
-// readSplit reads {"columns": [...], "data": [[...], ...]}. Data may come before columns, so it is kept for later.
+// readSplit reads {"columns": [...], "data": [[...], ...]}. Where data comes before columns, it is kept for later.
 func (f *frame) readSplit(p *parser) error {
 	var names []string
-	dataAt := -1
+	dataAt, done := -1, false
 	err := p.object(func(key string) error {
 		switch key {
 		case "columns":
@@ -77,7 +77,11 @@ func (f *frame) readSplit(p *parser) error {
 		case "data":
 			p.peek()
 			dataAt = p.pos
-			return p.skip()
+			if names == nil {
+				return p.skip()
+			}
+			done = true
+			return f.readData(p, names)
 		case "index":
 			return p.skip()
 		}
@@ -89,12 +93,19 @@ func (f *frame) readSplit(p *parser) error {
 	if dataAt < 0 || names == nil {
 		return bad("dataframe_split wants columns and data")
 	}
+	if done {
+		return nil
+	}
+	return f.readData(&parser{data: p.data, pos: dataAt}, names)
+}
+
+// readData reads [[...], ...] with one value per name in each row.
+func (f *frame) readData(p *parser, names []string) error {
 	order, err := f.orderOf(names)
 	if err != nil {
 		return err
 	}
-	rows := &parser{data: p.data, pos: dataAt}
-	return rows.array(func(int) error { return f.list(rows, order) })
+	return p.array(func(int) error { return f.list(p, order) })
 }
 
 // readColumns reads {"feature": [values], ...}.
