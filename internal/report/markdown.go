@@ -15,6 +15,10 @@ type MarkdownOptions struct {
 	Budget int
 	// Marker is the first line, verbatim: an HTML comment of the caller's. None where empty.
 	Marker string
+	// RunURL leads to the log of the run; no link where empty.
+	RunURL string
+	// Past are earlier runs, the newest first.
+	Past []Past
 }
 
 // DefaultBudget leaves room below the 65,536 characters of a comment on GitHub.
@@ -41,6 +45,11 @@ type section struct {
 // Markdown writes the comment. What does not fit the budget is left out section by section, the least important first,
 // and the comment says so. Marker and headline always stay.
 func Markdown(r *Report, o MarkdownOptions) string {
+	return assemble(r.headline(), append(r.sections(o), section{"earlier runs", 5, history(o.Past)}), o)
+}
+
+// assemble puts sections together as far as the budget goes, the lowest rank first.
+func assemble(headline string, all []section, o MarkdownOptions) string {
 	if o.Budget <= 0 {
 		o.Budget = DefaultBudget
 	}
@@ -48,8 +57,7 @@ func Markdown(r *Report, o MarkdownOptions) string {
 	if o.Marker != "" {
 		top = strings.NewReplacer("\n", " ", "\r", " ").Replace(o.Marker) + "\n"
 	}
-	top += r.headline()
-	all := r.sections()
+	top += headline
 	kept := make([]bool, len(all))
 	left := room{o.Budget, 3 * o.Budget}
 	left.take(top)
@@ -112,13 +120,14 @@ func length(s string) int {
 const lastRank = 6
 
 // sections are the comment's pieces in the order of the page.
-func (r *Report) sections() []section {
+func (r *Report) sections(o MarkdownOptions) []section {
 	hidden := r.Rules[min(len(r.Rules), openRules):]
 	top := []section{
-		{"what was compared", 1, "\n" + r.comparedLine() + "\n"},
+		{"what was compared", 1, "\n" + r.comparedLine() + runLink(o) + "\n"},
 		{"warnings", 2, r.alerts()},
 		{"the table of rules", 0, ruleTable(r.Rules[:min(len(r.Rules), openRules)])},
 		{"what to do", 0, "\n**What to do**\n\n" + bullets(r.advice())},
+		{"how to proceed", 2, r.proceed(o)},
 		{"more rules", 5, folded(several(len(hidden), "more rule"), moreRules(hidden))},
 		{"margins", 4, r.marginSection()},
 		{"how it was judged", 3, folded("How it was judged", r.judgedTable())},
@@ -135,7 +144,7 @@ func (r *Report) sections() []section {
 func (r *Report) comparedLine() string {
 	line := "Change " + md(r.headText()) + " against baseline " + md(r.baseText())
 	if r.Head.Commit != "" && r.Base.Commit != "" && !r.FirstRun {
-		line = "Change " + code(short(r.Head.Commit)) + " against baseline " + code(short(r.Base.Commit)) + md(r.baseAge())
+		line = "Change " + code(short(r.reviewed())) + " against baseline " + code(short(r.Base.Commit)) + md(r.baseAge())
 	}
 	if n := r.Data.Evaluation.Rows; n > 0 {
 		line += fmt.Sprintf(", on the same %s", several(n, "evaluation row"))
@@ -144,6 +153,14 @@ func (r *Report) comparedLine() string {
 		line += "; " + worn
 	}
 	return line + "."
+}
+
+// runLink leads to the log.
+func runLink(o MarkdownOptions) string {
+	if link := safeURL(o.RunURL); link != "" {
+		return " · [run](" + link + ")"
+	}
+	return ""
 }
 
 // alerts are what makes the numbers less than they seem.

@@ -146,8 +146,13 @@ func (r *Report) facts() [][2]string {
 	if r.Base.CommitsBack > 0 {
 		back = several(r.Base.CommitsBack, "commit") + " before the base revision"
 	}
+	merged := ""
+	if r.Head.Reviewed != "" {
+		merged = r.Head.Commit
+	}
 	all := [][2]string{
-		{"change", r.Head.Commit},
+		{"change", r.reviewed()},
+		{"merged with the base", merged},
 		{"baseline commit", orElse(r.Base.Commit, "none")},
 		{"baseline age", back},
 		{"baseline image", r.Base.Image},

@@ -132,7 +132,7 @@ func (r *Report) ruleOf(g gate.RuleResult) Rule {
 		rule.Margin = &Margin{g.Margin.Value, g.Margin.Relative}
 	}
 	// A waiver of another head is somebody's word about another model, and nobody can vouch for what was not judged.
-	if w := g.Waived; w != nil && w.Commit == r.Head.Commit && rule.Verdict != gate.Unjudgeable {
+	if w := g.Waived; w != nil && w.Commit == r.reviewed() && rule.Verdict != gate.Unjudgeable {
 		rule.Waived = true
 		waiver := Waiver{
 			Metric: g.Metric, Slice: g.Slice, By: w.By, Permission: w.Permission, Reason: w.Reason, Commit: w.Commit,

@@ -58,6 +58,9 @@ type Head struct {
 	Commit string `json:"commit"`
 	// Dirty says that the working tree differed from the commit.
 	Dirty bool `json:"dirty"`
+	// Reviewed is the tip of the pull request, which people see and approve, where Commit is its merge with the base
+	// branch; empty where both are the same.
+	Reviewed string `json:"reviewed,omitempty"`
 }
 
 // Base is the revision that the change was compared with.
@@ -94,6 +97,9 @@ type Policy struct {
 	Changed []string `json:"changed"`
 	// ApprovedBy are the owners who approved Changed for this head.
 	ApprovedBy []string `json:"approved_by,omitempty"`
+	// Owners may approve a change of the law, Waivers are the permissions and users that may waive a rule.
+	Owners  []string `json:"owners,omitempty"`
+	Waivers []string `json:"waivers,omitempty"`
 	// Mode is lenient, balanced or strict.
 	Mode string `json:"mode,omitempty"`
 	// Inconclusive is what the policy does without enough evidence: pass, warn or block.

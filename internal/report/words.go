@@ -369,7 +369,7 @@ func (r *Report) headText() string {
 	case r.Head.Dirty:
 		return short(r.Head.Commit) + " and uncommitted changes"
 	}
-	return short(r.Head.Commit)
+	return short(r.reviewed())
 }
 
 // baseText is the baseline, and how old it is.
