@@ -66,7 +66,7 @@ Models that Weighlock cannot train itself: replace train.estimator by
 	f.StringVarP(&flags.output, "output", "o", pipeline.DefaultConfig, "the file to write; - for standard output")
 	f.BoolVar(&flags.force, "force", false, "replace a file that exists")
 	f.IntVar(&flags.workers, "workers", 0, "processors to use; 0 for all. Never changes the proposal")
-	_ = c.RegisterFlagCompletionFunc("task", cobra.FixedCompletions([]string{"regression", "binary", "multiclass", "forecast"}, cobra.ShellCompDirectiveNoFileComp))
+	completeFlag(c, "task", "regression", "binary", "multiclass", "forecast")
 	return c
 }
 

@@ -67,6 +67,7 @@ and in the server.`, codeDone, codeMisconfigured, "4    the model is damaged", c
 	f := c.Flags()
 	f.StringVar(&id, "id", "", "copy this column in front of the predictions")
 	f.StringVarP(&format, "format", "f", "csv", "csv, jsonl or parquet")
+	completeFlag(c, "format", dataset.Formats()...)
 	f.StringVarP(&output, "output", "o", "", "write to this file instead of standard output")
 	return c
 }

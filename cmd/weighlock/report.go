@@ -68,6 +68,7 @@ the protocol: every rendering reads it and nothing else.`, codeDone, codeMisconf
 		},
 	}
 	c.Flags().StringVarP(&format, "format", "f", "text", "one of "+names)
+	completeFlag(c, "format", slices.Sorted(maps.Keys(renderings))...)
 	c.Flags().StringVarP(&output, "output", "o", "", "write to this file instead of standard output")
 	return c
 }

@@ -50,6 +50,13 @@ repository.`),
 	return root
 }
 
+// completeFlag offers the words that a flag takes to the shell.
+func completeFlag(c *cobra.Command, flag string, words ...string) {
+	if err := c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // a flag that was not declared is a mistake of this program
+	}
+}
+
 // withCodes adds the exit codes to a command's description, so that they stand in its help.
 func withCodes(long string, codes ...string) string {
 	return strings.TrimSpace(long) + "\n\nExit codes:\n  " + strings.Join(codes, "\n  ")

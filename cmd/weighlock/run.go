@@ -51,6 +51,7 @@ configuration: report.json, evaluation.json, predictions.parquet and model/.`,
 	f.StringVar(&flags.options.Baseline, "baseline", pipeline.BaselineAuto, "where the baseline comes from: auto, image or retrain")
 	f.StringArrayVar(&flags.approved, "approved-by", nil, "an owner named in the base policy who approved this commit's change to the policy")
 	f.IntVar(&flags.options.Workers, "workers", 0, "processors to use; 0 for all. Never changes a result")
+	completeFlag(c, "baseline", pipeline.BaselineAuto, pipeline.BaselineImage, pipeline.BaselineRetrain)
 	f.BoolVarP(&flags.quiet, "quiet", "q", false, "print the decision only")
 	return c
 }

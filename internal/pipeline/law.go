@@ -77,7 +77,8 @@ func readLaw(ctx context.Context, o Options) (*law, error) {
 		l.effective, l.baseFiles, l.baseFolder = l.change, l.changeFiles, l.folder
 		return l, nil
 	}
-	l.effective, l.changed = config.Effective(l.old, l.change)
+	effective, changed := config.Effective(l.old, l.change)
+	l.effective, l.changed = effective, append(l.changed, changed...)
 	if l.old.Model != l.change.Model {
 		l.changed = append(l.changed, fmt.Sprintf("model: %s became %s", l.old.Model, l.change.Model))
 	}
