@@ -129,8 +129,7 @@ func (s *stage) exits(ts *testscript.TestScript, neg bool, args []string) {
 // checkExit compares the number itself, which "! exec" would not.
 func checkExit(ts *testscript.TestScript, err error, want int) {
 	got := 0
-	var failed *exec.ExitError
-	if errors.As(err, &failed) {
+	if failed, ok := errors.AsType[*exec.ExitError](err); ok {
 		got = failed.ExitCode()
 	} else {
 		ts.Check(err)
