@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html/template"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/rivo/uniseg"
@@ -24,13 +25,10 @@ const (
 // forest draws each rule's interval in multiples of its own margin, so that rules of different units share one axis: 0 is
 // no change, −1 is the margin, and what is left of it is more than the policy tolerates.
 func forest(rules []Rule) template.HTML {
-	var shown []Rule
+	shown := drawn(rules)
+	shown = shown[:min(len(shown), mostForest)]
 	worst, best := -1.6, 1.6
-	for _, r := range rules {
-		if r.used() == nil || len(shown) == mostForest {
-			continue
-		}
-		shown = append(shown, r)
+	for _, r := range shown {
 		worst, best = min(worst, -*r.used()*1.15), max(best, -*r.used()*1.15)
 		if low, high := r.scaled(); !math.IsInf(low, 0) && !math.IsInf(high, 0) {
 			worst, best = min(worst, low*1.08), max(best, high*1.08)
@@ -56,6 +54,11 @@ func forest(rules []Rule) template.HTML {
 	}
 	s.word("label", "middle", (x.from+x.to)/2, bottom+34, "improvement, in multiples of each rule's margin")
 	return s.done()
+}
+
+// drawn are the rules that have a difference and a margin.
+func drawn(rules []Rule) []Rule {
+	return slices.DeleteFunc(slices.Clone(rules), func(r Rule) bool { return r.used() == nil })
 }
 
 // scaled are the ends of the interval in multiples of the margin, worse first; infinite where unbounded.

@@ -167,5 +167,8 @@ func (v pageView) Matrices() []matrix {
 	return out
 }
 
+// Undrawn is the number of rules that the picture has no room for.
+func (v pageView) Undrawn() int { return max(0, len(drawn(v.Rules))-mostForest) }
+
 // Forest is the picture of intervals against margins, or empty.
 func (v pageView) Forest() template.HTML { return forest(v.Rules) }
