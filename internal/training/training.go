@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 
 	"github.com/weighlock/weighlock/internal/config"
 	"github.com/weighlock/weighlock/internal/dataset"
@@ -24,26 +25,71 @@ type Job struct {
 	Train  config.Train
 	Task   metric.Task
 	Target string
-	// Exclude names columns that are no features: the id, the group, the time, the weight.
+	// ID is the column that tells rows apart, or "". A command never sees its values, but shuffled numbers.
+	ID string
+	// Exclude names columns that are no features: the id, the group, the time, the weight, and those of Withheld.
 	Exclude []string
+	// Withheld names columns that a command does not even see.
+	Withheld []string
 	// Rows are the labelled training rows.
 	Rows *dataset.Table
-	// Evaluate are the evaluation rows without their target, in canonical order.
+	// Evaluate are the evaluation rows without their target, in canonical order; Keys are their ids.
 	Evaluate *dataset.Table
+	Keys     []string
 	// Classes are the class names in the order that predictions must use; nil for quantities.
 	Classes []string
 	// Seed is used where Train.Seed is zero; it derives from the data, so that a re-run cannot roll the dice again.
 	Seed uint64
 	// Workers bounds parallelism, 0 for one per processor. It never changes a result.
 	Workers int
+	// Tree is the revision that a command runs in, Host is what it runs on.
+	Tree Tree
+	Host Host
+	// Once says that nobody asks whether a second training would give the same.
+	Once bool
 }
 
-// Result is what training handed back: a model that Weighlock can score, or predictions alone.
+// Tree is one revision of the repository as a command sees it.
+type Tree struct {
+	// Copy writes it, without .git, into an empty folder.
+	Copy func(ctx context.Context, into string) error
+	// Folder is that of the configuration: where commands run, and where the paths below start.
+	Folder string
+	// Hidden are files that hold labels, Secret their contents: no copy of them is left in the tree under any name.
+	Hidden []string
+	Secret [][]byte
+	// Files are folders of features that git may not hold; they are read where they are, below Dir.
+	Files []string
+	Dir   string
+	// Predictions is the content of Train.Predictions.
+	Predictions func() ([]byte, error)
+}
+
+// Host is what a command may have of this machine.
+type Host struct {
+	// Getenv reads the environment, of which a command gets a few harmless variables.
+	Getenv func(string) string
+	// Log takes what commands print, cleaned; it may be nil.
+	Log io.Writer
+	// Cache is a folder for installed dependencies.
+	Cache string
+	// Read are files and folders that every command may read, such as an interpreter that stands in somebody's home.
+	Read []string
+}
+
+// Result is what training handed back: a model that Weighlock can score, an opaque one, or predictions alone.
 type Result struct {
-	// Model is nil when the model is opaque to Weighlock.
-	Model *model.Model
+	// Model is nil when the model is opaque to Weighlock, Opaque is nil when it is not or when there is none.
+	Model  *model.Model
+	Opaque *model.Opaque
 	// Predictions are those on Job.Evaluate, in its order.
 	Predictions metric.Predictions
+	// Again are those of a second training with the same seed, or nil where nobody looked.
+	Again *metric.Predictions
+	// Layers name what kept the command away from everything else, nil where nothing of the change ran.
+	Layers []string
+	// Notes are sentences for the report.
+	Notes []string
 }
 
 // Trainer fits one kind of candidate.
@@ -54,8 +100,15 @@ type Trainer interface {
 
 // For picks the trainer of a configuration.
 func For(t config.Train) (Trainer, error) {
-	if t.Estimator != "" {
+	switch {
+	case t.Estimator != "":
 		return estimators{}, nil
+	case t.Image != "":
+		return nil, fmt.Errorf("train in image %s: %w: this program runs train.command in its own sandbox, or weighs train.predictions of an earlier step", t.Image, ErrUnsupported)
+	case t.Command != nil:
+		return command{}, nil
+	case t.Predictions != "":
+		return given{}, nil
 	}
-	return nil, fmt.Errorf("train by command: %w: name one of the built-in estimators in train.estimator", ErrUnsupported)
+	return nil, fmt.Errorf("train: %w: give train.estimator, train.command or train.predictions", ErrUnsupported)
 }

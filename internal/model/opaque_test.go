@@ -1,0 +1,120 @@
+package model
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/weighlock/weighlock/internal/dataset"
+	"github.com/weighlock/weighlock/internal/metric"
+)
+
+func opaqueSpec() OpaqueSpec {
+	return OpaqueSpec{
+		Task: metric.Binary, Target: "good", ID: "id", Classes: []string{"no", "yes"}, Folder: ".", Format: "csv",
+		Features: []Feature{{Name: "age", Kind: dataset.Number}}, Predict: []string{"python3", "predict.py"},
+		Model:  map[string][]byte{"model.joblib": []byte("\x80\x04bytes"), "parts/a.npy": []byte("x")},
+		Source: map[string][]byte{"predict.py": []byte("print()\n")},
+	}
+}
+
+func asFS(files map[string][]byte) fstest.MapFS {
+	fsys := fstest.MapFS{}
+	for name, content := range files {
+		fsys[name] = &fstest.MapFile{Data: content, Mode: 0o444}
+	}
+	return fsys
+}
+
+func TestOpaqueRoundTrip(t *testing.T) {
+	o, err := NewOpaque(opaqueSpec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Kind() != "opaque (.joblib, .npy)" || o.Size() != 8 {
+		t.Errorf("kind %q, size %d", o.Kind(), o.Size())
+	}
+	fsys := asFS(o.Files())
+	if !IsOpaque(fsys) {
+		t.Error("not recognised")
+	}
+	back, err := LoadOpaque(fsys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if back.Digest() != o.Digest() {
+		t.Errorf("digest %s became %s", o.Digest(), back.Digest())
+	}
+	if diff := cmp.Diff(o.Spec(), back.Spec()); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestOpaqueDigestCoversEveryFile(t *testing.T) {
+	base, err := NewOpaque(opaqueSpec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(*OpaqueSpec){
+		"model":   func(s *OpaqueSpec) { s.Model["model.joblib"] = []byte("other") },
+		"source":  func(s *OpaqueSpec) { s.Source["predict.py"] = []byte("other") },
+		"command": func(s *OpaqueSpec) { s.Predict = []string{"python3", "other.py"} },
+	} {
+		spec := opaqueSpec()
+		change(&spec)
+		other, err := NewOpaque(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if other.Digest() == base.Digest() {
+			t.Errorf("%s: the digest stayed", name)
+		}
+	}
+}
+
+func TestOpaqueRefusesWhatItCannotKeep(t *testing.T) {
+	tests := map[string]struct {
+		change func(*OpaqueSpec)
+		want   string
+	}{
+		"no files":      {func(s *OpaqueSpec) { s.Model = nil }, "no files"},
+		"path out":      {func(s *OpaqueSpec) { s.Model["../x"] = nil }, "plain relative path"},
+		"task":          {func(s *OpaqueSpec) { s.Task = "guess" }, "unknown task"},
+		"classes":       {func(s *OpaqueSpec) { s.Classes = nil }, "0 classes"},
+		"feature twice": {func(s *OpaqueSpec) { s.Features = append(s.Features, s.Features[0]) }, "taken"},
+		"format":        {func(s *OpaqueSpec) { s.Format = "xml" }, "neither csv nor parquet"},
+		"folder":        {func(s *OpaqueSpec) { s.Folder = "/etc" }, "plain relative path"},
+	}
+	for name, tt := range tests {
+		spec := opaqueSpec()
+		tt.change(&spec)
+		if _, err := NewOpaque(spec); err == nil || !strings.Contains(err.Error(), tt.want) {
+			t.Errorf("%s: got %v, want %q", name, err, tt.want)
+		}
+	}
+}
+
+func TestLoadOpaqueRefusesDamage(t *testing.T) {
+	o, err := NewOpaque(opaqueSpec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, change := range map[string]func(fstest.MapFS){
+		"edited": func(f fstest.MapFS) { f[OpaqueFile].Data = append([]byte(" "), f[OpaqueFile].Data...) },
+		"cut":    func(f fstest.MapFS) { f[OpaqueFile].Data = f[OpaqueFile].Data[:20] },
+		"newer": func(f fstest.MapFS) {
+			f[OpaqueFile].Data = []byte(strings.Replace(string(f[OpaqueFile].Data), `"version":1`, `"version":2`, 1))
+		},
+		"symbolic link": func(f fstest.MapFS) {
+			f["model/link"] = &fstest.MapFile{Data: []byte("/etc/passwd"), Mode: 0o777 | 1<<27}
+		},
+	} {
+		fsys := asFS(o.Files())
+		change(fsys)
+		if _, err := LoadOpaque(fsys); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}

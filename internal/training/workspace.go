@@ -1,0 +1,232 @@
+package training
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// workspace is what one command sees of the world, in a folder that is removed afterwards:
+//
+//	tree/         a copy of the revision, without .git and without labels; the command runs in it
+//	in/           the tables, read-only
+//	out/          what it hands back: predictions and model/
+//	home/, tmp/   where libraries put their caches
+type workspace struct {
+	dir string
+	// read are files and folders outside that may be read: folders of features.
+	read []string
+}
+
+func newWorkspace() (*workspace, error) {
+	parent, err := reachableTemp()
+	if err != nil {
+		return nil, err
+	}
+	dir, err := os.MkdirTemp(parent, "weighlock-run-*")
+	if err != nil {
+		return nil, err
+	}
+	w := &workspace{dir: dir}
+	for _, folder := range []string{"", "tree", "in", "in/model", "out", "out/model", "home", "tmp"} {
+		if err := errors.Join(os.MkdirAll(w.path(folder), 0o755), os.Chmod(w.path(folder), 0o755)); err != nil { //nolint:gosec // the sandbox's user has to get in
+			return nil, errors.Join(err, w.remove())
+		}
+	}
+	return w, nil
+}
+
+// reachableTemp is a folder for temporary files that another user may enter too.
+func reachableTemp() (string, error) {
+	candidates := []string{os.TempDir(), "/tmp", "/var/tmp"}
+	for _, candidate := range candidates {
+		if candidate, err := filepath.EvalSymlinks(candidate); err == nil && Reachable(candidate) {
+			return candidate, nil
+		}
+	}
+	return "", fmt.Errorf("make folder for training: other users may not enter any of %s", strings.Join(candidates, ", "))
+}
+
+// Reachable reports whether every user may enter a folder. It matters to root only, whose commands run as another user.
+func Reachable(folder string) bool {
+	if os.Geteuid() != 0 {
+		return true
+	}
+	for {
+		info, err := os.Stat(folder)
+		if err != nil || !info.IsDir() || info.Mode().Perm()&0o001 == 0 {
+			return false
+		}
+		up := filepath.Dir(folder)
+		if up == folder {
+			return true
+		}
+		folder = up
+	}
+}
+
+func (w *workspace) path(parts ...string) string {
+	return filepath.Join(append([]string{w.dir}, parts...)...)
+}
+
+// remove leaves nothing behind, whatever modes a command gave to its folders.
+func (w *workspace) remove() error {
+	if os.RemoveAll(w.dir) == nil {
+		return nil
+	}
+	_ = filepath.WalkDir(w.dir, func(path string, entry fs.DirEntry, _ error) error {
+		if entry != nil && entry.IsDir() {
+			_ = os.Chmod(path, 0o700) //nolint:gosec // a folder has to be entered before it can be emptied
+		}
+		return nil
+	})
+	return os.RemoveAll(w.dir)
+}
+
+// fill copies a revision and takes out what holds labels.
+func (w *workspace) fill(ctx context.Context, t Tree) error {
+	if err := t.Copy(ctx, w.path("tree")); err != nil {
+		return err
+	}
+	root, err := os.OpenRoot(w.path("tree"))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = root.Close() }()
+	for _, name := range append([]string{".git", ".weighlock"}, hiddenIn(t)...) {
+		if err := root.RemoveAll(name); err != nil {
+			return fmt.Errorf("hide %s: %w", name, err)
+		}
+	}
+	if err := root.MkdirAll(filepath.FromSlash(t.Folder), 0o755); err != nil {
+		return err
+	}
+	if err := removeCopies(root, t.Secret); err != nil {
+		return err
+	}
+	return w.link(root, t)
+}
+
+func hiddenIn(t Tree) []string {
+	var names []string
+	for _, name := range t.Hidden {
+		names = append(names, filepath.Join(filepath.FromSlash(t.Folder), filepath.FromSlash(name)))
+	}
+	return append(names, filepath.Join(filepath.FromSlash(t.Folder), ".weighlock"))
+}
+
+// removeCopies takes out every file with the content of a secret one, whatever its name.
+func removeCopies(root *os.Root, secrets [][]byte) error {
+	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || !entry.Type().IsRegular() {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		for _, secret := range secrets {
+			if int64(len(secret)) != info.Size() || len(secret) == 0 {
+				continue
+			}
+			content, err := root.ReadFile(name)
+			if err != nil {
+				return err
+			}
+			if bytes.Equal(content, secret) {
+				return root.Remove(name)
+			}
+		}
+		return nil
+	})
+}
+
+// link lets the folders of features that the copy does not hold be read where they are.
+func (w *workspace) link(root *os.Root, t Tree) error {
+	for _, name := range t.Files {
+		inside := filepath.Join(filepath.FromSlash(t.Folder), filepath.FromSlash(name))
+		if _, err := root.Stat(inside); err == nil {
+			continue
+		}
+		outside, err := filepath.EvalSymlinks(filepath.Join(t.Dir, inside))
+		if err != nil {
+			return fmt.Errorf("read data.files: %s: %w: %w", name, fs.ErrNotExist, ErrTraining)
+		}
+		if relative, err := filepath.Rel(t.Dir, outside); err != nil || !filepath.IsLocal(relative) {
+			return fmt.Errorf("read data.files: %s leads out of the repository: %w", name, ErrTraining)
+		}
+		if err := root.MkdirAll(filepath.Dir(inside), 0o755); err != nil {
+			return err
+		}
+		if err := root.Symlink(outside, inside); err != nil {
+			return err
+		}
+		w.read = append(w.read, outside)
+	}
+	return nil
+}
+
+// write puts a file into the workspace, readable by all.
+func (w *workspace) write(content []byte, parts ...string) error {
+	name := w.path(parts...)
+	if err := os.MkdirAll(filepath.Dir(name), 0o755); err != nil {
+		return err
+	}
+	return os.WriteFile(name, content, 0o644)
+}
+
+// writeAll puts a set of files below a folder of the workspace.
+func (w *workspace) writeAll(folder string, files map[string][]byte) error {
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !filepath.IsLocal(filepath.FromSlash(name)) {
+			return fmt.Errorf("write %q: it leads out of its folder", name)
+		}
+		if err := w.write(files[name], folder, filepath.FromSlash(name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// source reads the tree for the image of an opaque model: the predict command needs its own files there. Folders of
+// features and links stay out.
+func (w *workspace) source(t Tree) (map[string][]byte, error) {
+	const most, size = 5000, 64 << 20
+	files, total := map[string][]byte{}, int64(0)
+	root, err := os.OpenRoot(w.path("tree"))
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = root.Close() }()
+	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() {
+			if slices.ContainsFunc(t.Files, func(f string) bool { return name == filepath.ToSlash(filepath.Join(t.Folder, f)) }) {
+				return fs.SkipDir
+			}
+			return nil
+		}
+		if !entry.Type().IsRegular() || packable(name) != nil {
+			return nil
+		}
+		content, err := root.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if total += int64(len(content)); total > size || len(files) == most {
+			return fmt.Errorf("keep source for train.predict: the repository holds more than %d files or %d MiB besides its data: put train.predict into a folder with a weighlock.yaml of its own: %w", most, size>>20, ErrTraining)
+		}
+		files[name] = content
+		return nil
+	})
+	return files, err
+}
