@@ -3,6 +3,7 @@ package config
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/weighlock/weighlock/internal/dataset"
 	"github.com/weighlock/weighlock/internal/gate"
@@ -80,8 +81,20 @@ type Train struct {
 	Network bool
 	// Sandbox is on or off. It belongs to the law.
 	Sandbox string
+	// Limits bound Command. They belong to the law.
+	Limits Limits
 	// Seed is what training gets; 0 derives one from the data.
 	Seed uint64
+}
+
+// Limits bound a command; a zero field means the sandbox's default.
+type Limits struct {
+	// Time is how long it may take, Silence how long it may print nothing.
+	Time, Silence time.Duration
+	// Memory is in bytes, over all processes together.
+	Memory uint64
+	// Processes is how many processes and threads there may be at once.
+	Processes uint64
 }
 
 // Image says where model images live and how they are made.

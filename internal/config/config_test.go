@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
@@ -39,6 +40,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 			Command: []string{"uv", "run", "train.py"}, Setup: []string{"uv", "sync", "--frozen"},
 			Predict: []string{"uv", "run", "predict.py"}, Image: "registry.example/train@sha256:00",
 			Format: "parquet", Network: true, Sandbox: SandboxOn, Seed: 3,
+			Limits: Limits{Time: 30 * time.Minute, Silence: 5 * time.Minute, Memory: 4 << 30, Processes: 64},
 		},
 		Policy: gate.Policy{
 			Mode: gate.Strict, Confidence: 0.9, Inconclusive: gate.InconclusiveBlock, Owners: []string{"ada", "grace"},

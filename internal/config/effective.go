@@ -17,7 +17,7 @@ import (
 // words what the change would alter in the law, which has no effect on this run.
 //
 // The law is task, policy, the meaning of columns (target, id, positive, weight, declared schema), the rows that judge,
-// image, and what training may reach (network, sandbox).
+// image, and what training may reach and take (network, sandbox, limits).
 func Effective(base, change *File) (effective *File, changed []string) {
 	e := *change
 	e.Task, e.Policy, e.Image = base.Task, base.Policy, base.Image
@@ -29,7 +29,7 @@ func Effective(base, change *File) (effective *File, changed []string) {
 			e.Data.Schema = append(e.Data.Schema, f)
 		}
 	}
-	e.Train.Network, e.Train.Sandbox = base.Train.Network, base.Train.Sandbox
+	e.Train.Network, e.Train.Sandbox, e.Train.Limits = base.Train.Network, base.Train.Sandbox, base.Train.Limits
 	return &e, differences(base, change)
 }
 
@@ -87,6 +87,7 @@ func (f *File) law() map[string]string {
 		"data.evaluate.stratify": orNone(e.Stratify), "data.evaluate.group": orNone(e.Group), "data.evaluate.time": orNone(e.Time),
 		"image.name": orNone(f.Image.Name), "image.key": orNone(f.Image.Key), "image.base": orNone(f.Image.Base),
 		"train.network": strconv.FormatBool(f.Train.Network), "train.sandbox": f.Train.Sandbox,
+		"train.limits": f.Train.Limits.String(),
 	}
 	for _, rule := range p.Rules {
 		out["policy.rules "+ruleName(rule)] = bounds(rule.Margin, rule.Min, rule.Max)
@@ -104,6 +105,24 @@ func (f *File) law() map[string]string {
 		out[schemaKey+field.Name] = declared(field)
 	}
 	return out
+}
+
+// String is how limits would stand in the file; what is left out has its default.
+func (l Limits) String() string {
+	var parts []string
+	for _, part := range []struct {
+		name, value string
+		set         bool
+	}{
+		{"time", l.Time.String(), l.Time != 0}, {"silence", l.Silence.String(), l.Silence != 0},
+		{"memory", strconv.FormatUint(l.Memory>>20, 10) + "MiB", l.Memory != 0},
+		{"processes", strconv.FormatUint(l.Processes, 10), l.Processes != 0},
+	} {
+		if part.set {
+			parts = append(parts, part.name+" "+part.value)
+		}
+	}
+	return orNone(strings.Join(parts, ", "))
 }
 
 func ruleName(r gate.Rule) string {

@@ -23,6 +23,10 @@ func TestEveryPartOfTheLawComesFromTheBase(t *testing.T) {
 		{"group: household", "stratify: housing", "data.evaluate.group: household became none"},
 		{"network: true", "network: false", "train.network: true became false"},
 		{`sandbox: "on"`, `sandbox: "off"`, "train.sandbox: on became off"},
+		{
+			"limits: {time: 30m,", "limits: {time: 24h,",
+			"train.limits: time 30m0s, silence 5m0s, memory 4096MiB, processes 64 became time 24h0m0s, silence 5m0s, memory 4096MiB, processes 64",
+		},
 		{"confidence: 0.9", "confidence: 0.5", "policy.confidence: 0.9 became 0.5"},
 		{"mode: strict", "mode: lenient", "policy.mode: strict became lenient"},
 		{"margin: 0.01, min: 0.6", "margin: 0.5, min: 0.6", "policy.rules roc_auc: margin 0.01, min 0.6, max 0.99 became margin 0.5, min 0.6, max 0.99"},

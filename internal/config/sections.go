@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"io/fs"
 	"math"
+	"strconv"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v4"
 
@@ -88,7 +90,17 @@ func (t *Train) fields() []field {
 		{"format", false, choice(&t.Format, "csv", "parquet")},
 		{"network", false, boolean(&t.Network)},
 		{"sandbox", false, choice(&t.Sandbox, SandboxOn, SandboxOff)},
+		{"limits", false, in(t.Limits.fields)},
 		{"seed", false, whole(&t.Seed, 1, math.MaxUint64)},
+	}
+}
+
+func (l *Limits) fields() []field {
+	return []field{
+		{"time", false, duration(&l.Time)},
+		{"silence", false, duration(&l.Silence)},
+		{"memory", false, size(&l.Memory)},
+		{"processes", false, whole(&l.Processes, 1, math.MaxInt32)},
 	}
 }
 
@@ -97,6 +109,49 @@ func (i *Image) fields() []field {
 		{"name", false, text(&i.Name)},
 		{"key", false, file(&i.Key)},
 		{"base", false, text(&i.Base)},
+	}
+}
+
+// longest is the largest duration that a limit may have.
+const longest = 7 * 24 * time.Hour
+
+// duration reads a time such as 90s, 30m or 2h.
+func duration(into *time.Duration) read {
+	return func(r *reader, n *yaml.Node, key string) {
+		value, ok := r.scalar(n, key, "a duration such as 30m")
+		if !ok {
+			return
+		}
+		d, err := time.ParseDuration(value)
+		if err != nil || d < time.Second || d > longest {
+			r.problem(n, "%s is %s, want a duration between 1s and %s, such as 90s, 30m or 2h", show(key), clip(value), longest)
+			return
+		}
+		*into = d
+	}
+}
+
+// size reads a number of bytes such as 512MiB or 4GiB.
+func size(into *uint64) read {
+	return func(r *reader, n *yaml.Node, key string) {
+		value, ok := r.scalar(n, key, "a size such as 4GiB")
+		if !ok {
+			return
+		}
+		for _, unit := range []struct {
+			name  string
+			shift int
+		}{{"MiB", 20}, {"GiB", 30}, {"TiB", 40}} {
+			digits, found := strings.CutSuffix(value, unit.name)
+			if !found {
+				continue
+			}
+			if count, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 20); err == nil && count > 0 {
+				*into = count << unit.shift
+				return
+			}
+		}
+		r.problem(n, "%s is %s, want a size such as 512MiB or 4GiB", show(key), clip(value))
 	}
 }
 
