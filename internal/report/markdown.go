@@ -144,7 +144,12 @@ func (r *Report) sections(o MarkdownOptions) []section {
 func (r *Report) comparedLine() string {
 	line := "Change " + md(r.headText()) + " against baseline " + md(r.baseText())
 	if r.Head.Commit != "" && r.Base.Commit != "" && !r.FirstRun {
-		line = "Change " + code(short(r.reviewed())) + " against baseline " + code(short(r.Base.Commit)) + md(r.baseAge())
+		line = "Change " + code(short(r.reviewed())) + " against baseline " + code(short(r.Base.Commit))
+		if age := r.baseAge(); strings.HasPrefix(age, ",") {
+			line += md(age)
+		} else if age != "" {
+			line += " " + md(age)
+		}
 	}
 	if n := r.Data.Evaluation.Rows; n > 0 {
 		line += fmt.Sprintf(", on the same %s", several(n, "evaluation row"))

@@ -63,14 +63,15 @@ func usedWords(u float64) string {
 
 // chartName is a name that Mermaid cannot misread, whatever the rule is called.
 func chartName(r Rule, i int) string {
-	plain := len(r.Metric) <= 24 && r.Metric != "" && r.Slice == ""
-	for _, c := range r.Metric {
-		plain = plain && (c >= 'a' && c <= 'z' || c >= '0' && c <= '9' || c == '_')
+	name := strings.TrimSpace(r.Metric + " " + r.Slice)
+	plain := len(name) <= 30 && r.Metric != ""
+	for _, c := range name {
+		plain = plain && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '=' || c == ' ')
 	}
 	if !plain {
 		return fmt.Sprintf("\"rule %d\"", i+1)
 	}
-	return `"` + r.Metric + `"`
+	return `"` + name + `"`
 }
 
 // sliceRow is one metric on one slice, for tables.
