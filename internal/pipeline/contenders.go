@@ -30,6 +30,14 @@ type contender struct {
 	origin baseline.Baseline
 }
 
+// findCandidate trains the change, or takes what another job predicted for it.
+func findCandidate(ctx context.Context, o Options, law *law, rows *rows) (*contender, error) {
+	if o.Elsewhere != nil {
+		return o.Elsewhere.candidate(law, rows)
+	}
+	return trainCandidate(ctx, o, law, rows)
+}
+
 // trainCandidate fits the change on its own rows and scores it.
 func trainCandidate(ctx context.Context, o Options, law *law, rows *rows) (*contender, error) {
 	trainer, err := training.For(law.change.Train)
@@ -87,7 +95,7 @@ func baselineOf(ctx context.Context, o Options, law *law, rows *rows) (baseline.
 }
 
 func baselineImage(ctx context.Context, o Options, law *law, job training.Job) (baseline.Baseline, error) {
-	commits, err := law.repo.FirstParents(ctx, law.base.Commit, baseline.Lookback)
+	commits, err := law.ancestors(ctx, baseline.Lookback)
 	if err != nil {
 		return baseline.Baseline{}, err
 	}

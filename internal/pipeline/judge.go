@@ -4,13 +4,14 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/report"
 )
 
 // judge lets the gate compare candidate and baseline by the law of the base revision.
-func judge(law *law, rows *rows, candidate, base *contender) (*gate.Result, error) {
+func judge(o Options, law *law, rows *rows, candidate, base *contender) (*gate.Result, error) {
 	in := gate.Input{Policy: law.effective.Policy, Rows: rows.evaluation, Candidate: candidate.predictions}
 	digests := []string{rows.evaluation.Digest, law.effective.LawDigest(), candidate.digest}
 	if base != nil {
@@ -22,7 +23,28 @@ func judge(law *law, rows *rows, candidate, base *contender) (*gate.Result, erro
 	if err != nil {
 		return nil, fail(gate.Misconfigured, fmt.Errorf("judge: %w", err), "")
 	}
+	result = gate.Apply(result, waiversOf(o, law), gate.Change{
+		Head: law.reviewed, Author: o.Author, Now: time.Now(), Policy: law.effective.Policy.Waivers,
+	})
 	return &result, nil
+}
+
+// headOf names the change, and what people saw of it where that is another commit.
+func headOf(law *law) report.Head {
+	h := report.Head{Commit: law.head, Dirty: law.dirty}
+	if law.reviewed != law.head {
+		h.Reviewed = law.reviewed
+	}
+	return h
+}
+
+// waiversOf are those that may be about this model's rules. A working tree that differs from its commit has none: nobody
+// saw what it holds.
+func waiversOf(o Options, law *law) []gate.Waiver {
+	if law.dirty {
+		return nil
+	}
+	return o.Waivers
 }
 
 // describe puts everything that was learned into a report, as far as the steps came. A failure of a step becomes the
@@ -30,11 +52,12 @@ func judge(law *law, rows *rows, candidate, base *contender) (*gate.Result, erro
 func describe(o Options, law *law, weighed outcome, err error) *report.Report {
 	in := report.Inputs{
 		Tool: o.Tool, Model: law.effective.Model, Task: law.effective.Task, FirstRun: law.firstRun,
-		Head: report.Head{Commit: law.head, Dirty: law.dirty},
+		Head: headOf(law),
 		Base: report.Base{Commit: law.base.Commit, How: law.base.How},
 		Policy: report.Policy{
 			Digest: law.effective.LawDigest(), Commit: law.base.Commit, Mode: string(law.effective.Policy.Mode),
 			Inconclusive: law.effective.Policy.Inconclusive, Changed: slices.Clone(law.changed),
+			Owners: slices.Clone(law.effective.Policy.Owners), Waivers: slices.Clone(law.effective.Policy.Waivers.Allow),
 		},
 		Result: weighed.result,
 	}
@@ -96,7 +119,7 @@ func approvers(given []Approval, law *law) []string {
 	var out []string
 	for _, a := range given {
 		owner := slices.ContainsFunc(law.effective.Policy.Owners, func(name string) bool { return strings.EqualFold(name, a.By) })
-		mine := a.Commit == law.head || a.Commit == ""
+		mine := a.Commit == law.reviewed || a.Commit == ""
 		if owner && mine && law.head != "" && !law.dirty && !slices.Contains(out, a.By) {
 			out = append(out, a.By)
 		}

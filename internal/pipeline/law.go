@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,11 +20,15 @@ import (
 
 // law is what a run is judged by: which revision is the base, and what its configuration says.
 type law struct {
-	repo *git.Repo
+	repo *git.Repo // nil where another job has trained the change
 	// head is the commit that is checked out, "" before the first commit; dirty says that the tree differs from it.
 	head  string
 	dirty bool
-	base  git.Base
+	// reviewed is the commit that people saw, approved and waived: the head of the pull request where head is its merge.
+	reviewed string
+	base     git.Base
+	// history are the base revision and its first-parent ancestors where there is no clone to ask.
+	history []string
 	// firstRun says that the base revision has no configuration that names this model.
 	firstRun bool
 	// change is what the working tree says, old what the base revision says (nil on a first run), and effective what
@@ -40,6 +45,9 @@ type law struct {
 // readLaw finds the base revision and reads both configurations. Every mistake in the change's own file is a
 // misconfigured run; a mistake in the base's file is one too, for nobody could say what the law is.
 func readLaw(ctx context.Context, o Options) (*law, error) {
+	if o.Elsewhere != nil {
+		return lawElsewhere(ctx, o)
+	}
 	repo, err := git.Open(ctx, o.Dir)
 	if err != nil {
 		return nil, fail(gate.Misconfigured, err, "git init && git add . && git commit: the law of a change is what was committed before it")
@@ -70,19 +78,86 @@ func readLaw(ctx context.Context, o Options) (*law, error) {
 		}
 		return nil, fail(gate.Unavailable, err, "")
 	}
+	if l.reviewed, err = l.findReviewed(ctx, o); err != nil {
+		return nil, fail(gate.Unavailable, err, "")
+	}
+	if l.base.Commit != "" {
+		l.baseFiles = repo.FS(ctx, l.base.Commit)
+	}
 	if err := l.readOld(ctx, file); err != nil {
 		return nil, err
 	}
+	return l, l.settle(o)
+}
+
+// findReviewed is the head of the pull request where its merge with the base branch is checked out, and else the head.
+func (l *law) findReviewed(ctx context.Context, o Options) (string, error) {
+	if o.Reviewed != "" || l.head == "" {
+		return o.Reviewed, nil
+	}
+	if tip := o.CI.Change.HeadCommit; tip != "" && tip != l.head {
+		parents, err := l.repo.Parents(ctx, l.head)
+		if err != nil {
+			return "", err
+		}
+		if slices.Contains(parents, tip) {
+			return tip, nil
+		}
+	}
+	return l.head, nil
+}
+
+// settle makes the law that holds out of both configurations, and lists what the change would alter.
+func (l *law) settle(o Options) error {
 	if l.firstRun {
 		l.effective, l.baseFiles, l.baseFolder = l.change, l.changeFiles, l.folder
-		return l, nil
+		return nil
 	}
 	effective, changed := config.Effective(l.old, l.change)
 	l.effective, l.changed = effective, append(l.changed, changed...)
 	if l.old.Model != l.change.Model {
 		l.changed = append(l.changed, fmt.Sprintf("model: %s became %s", l.old.Model, l.change.Model))
 	}
-	return l, nil
+	for _, name := range o.Guarded {
+		same, err := sameFile(l.baseFiles, l.changeFiles, name)
+		if err != nil {
+			return fail(gate.Misconfigured, fmt.Errorf("compare %s with the base revision's: %w", name, err), "")
+		}
+		if !same {
+			l.changed = append(l.changed, name+": differs from the base revision's")
+		}
+	}
+	return nil
+}
+
+// sameFile compares a file of two trees; one that is in neither is the same.
+func sameFile(one, other fs.FS, name string) (bool, error) {
+	var found [2][]byte
+	for i, files := range []fs.FS{one, other} {
+		info, err := fs.Lstat(files, name)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return false, err
+		}
+		if !info.Mode().IsRegular() {
+			return false, nil // what it leads to may be anything
+		}
+		if found[i], err = fs.ReadFile(files, name); err != nil {
+			return false, err
+		}
+		found[i] = append(found[i], 0) // an empty file is not a missing one
+	}
+	return bytes.Equal(found[0], found[1]), nil
+}
+
+// ancestors are the base revision and up to n-1 of its first-parent ancestors.
+func (l *law) ancestors(ctx context.Context, n int) ([]string, error) {
+	if l.repo == nil {
+		return l.history[:min(n, len(l.history))], nil
+	}
+	return l.repo.FirstParents(ctx, l.base.Commit, n)
 }
 
 // readOld finds the base revision's configuration of this model: at the same path, or wherever a file names the model.
@@ -92,7 +167,6 @@ func (l *law) readOld(ctx context.Context, file string) error {
 		l.firstRun = true
 		return nil
 	}
-	l.baseFiles = l.repo.FS(ctx, l.base.Commit)
 	shown := short(l.base.Commit) + ":" + file
 	old, err := readConfig(l.baseFiles, file, shown)
 	if err == nil {
@@ -101,6 +175,10 @@ func (l *law) readOld(ctx context.Context, file string) error {
 	}
 	if !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if l.repo == nil { // a configuration that moved is only followed in a clone, and a stranger's is no law
+		return fail(gate.Misconfigured, fmt.Errorf("read %s: %w", shown, fs.ErrNotExist),
+			"a change from a fork cannot bring the first policy, nor move it: do that from a branch of this repository")
 	}
 	elsewhere, err := l.repo.Matching(ctx, l.base.Commit, `^model: *["']?`+regexp.QuoteMeta(l.change.Model)+`["']? *(#.*)?$`)
 	if err != nil {

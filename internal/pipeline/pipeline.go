@@ -39,6 +39,17 @@ type Options struct {
 	Baseline string
 	// Approvals are those given to this commit by people; only owners named in the base policy count.
 	Approvals []Approval
+	// Waivers are wishes to let the result of a rule through; only those that the base policy allows count.
+	Waivers []gate.Waiver
+	// Author is who wrote the change, so that they cannot waive their own rules.
+	Author string
+	// Reviewed is the commit that people saw and approved, where CI.Change does not say: the tip of the pull request that
+	// a commit of the protected branch came from.
+	Reviewed string
+	// Guarded are files, relative to the top level, whose change counts as a change of the law: the workflow that runs us.
+	Guarded []string
+	// Elsewhere replaces the working tree by the trees of a change that another job has trained; nil for a checkout.
+	Elsewhere *Elsewhere
 	CI        ci.Run
 	// Registry says how to reach image.name.
 	Registry registry.Options
@@ -76,6 +87,9 @@ func Run(ctx context.Context, o Options) (*report.Report, error) {
 	r := describe(o, law, weighed, err)
 	r.Measured.Seconds = time.Since(begun).Seconds()
 	o.Step("write")
+	if o.Elsewhere != nil {
+		return r, err
+	}
 	if writeErr := write(ctx, law, weighed, r); writeErr != nil {
 		return nil, fail(gate.Unavailable, fmt.Errorf("write %s: %w", OutputFolder(law.effective), writeErr), "")
 	}
@@ -97,7 +111,7 @@ func weigh(ctx context.Context, o Options, law *law) (outcome, error) {
 		return outcome{}, err
 	}
 	o.Step("train")
-	candidate, err := trainCandidate(ctx, o, law, rows)
+	candidate, err := findCandidate(ctx, o, law, rows)
 	if err != nil {
 		return outcome{rows: rows}, err
 	}
@@ -107,7 +121,7 @@ func weigh(ctx context.Context, o Options, law *law) (outcome, error) {
 		return outcome{rows: rows, candidate: candidate}, err
 	}
 	o.Step("compare")
-	result, err := judge(law, rows, candidate, base)
+	result, err := judge(o, law, rows, candidate, base)
 	return outcome{rows, candidate, base, result}, err
 }
 
