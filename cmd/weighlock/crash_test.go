@@ -45,22 +45,33 @@ func TestKilledAtSystemCalls(t *testing.T) {
 	}
 	c := newCrash(t, strace)
 	done := map[string]int{}
-	for nth := 1; done["run"]+done["push"] < kills; nth++ {
-		before := done["run"] + done["push"]
-		for _, call := range killedAt {
-			for _, command := range []string{"run", "push"} {
-				if done[command] < kills/2 && c.kill(command, call, nth) {
-					done[command]++
-				}
-			}
-		}
-		if done["run"]+done["push"] == before {
-			break // no command makes that many calls of any kind
-		}
+	for round := 0; round < 10 && done["run"]+done["push"] < kills; round++ {
+		c.round(done, kills/2)
 	}
 	t.Logf("killed run %d times and push %d times; the reports left behind were whole %d times and absent %d times", done["run"], done["push"], c.whole, c.absent)
 	if done["run"]+done["push"] < kills {
 		t.Errorf("killed %d times, want %d", done["run"]+done["push"], kills)
+	}
+}
+
+// round kills each command at the first, second, third call of each kind, until it makes no more of that kind; where
+// threads share the work, another round meets other moments.
+func (c *crash) round(done map[string]int, each int) {
+	type target struct{ command, call string }
+	over := map[target]bool{}
+	for nth := 1; len(over) < 2*len(killedAt); nth++ {
+		for _, call := range killedAt {
+			for _, command := range []string{"run", "push"} {
+				at := target{command, call}
+				switch {
+				case over[at]:
+				case done[command] < each && c.kill(command, call, nth):
+					done[command]++
+				default:
+					over[at] = true
+				}
+			}
+		}
 	}
 }
 
