@@ -61,7 +61,15 @@ type Evaluate struct {
 	Seed    uint64
 	// Stratify, Group and Time name a column; at most one of Stratify and Time and Group is set.
 	Stratify, Group, Time string
+	// Horizon is how many moments ahead forecasts are made, or 0 where that is not said; it goes with Time.
+	Horizon int
+	// Folds and Repeats cross-validate instead of holding rows out: Repeats times, each of Folds parts judges once and the
+	// others train. Folds is 0 where Path or Holdout say which rows judge.
+	Folds, Repeats int
 }
+
+// CrossValidates reports whether every row judges and trains in turn.
+func (e Evaluate) CrossValidates() bool { return e.Folds > 0 }
 
 // Train says how the candidate is made: exactly one of Estimator, Command and Predictions is set.
 type Train struct {
@@ -85,6 +93,8 @@ type Train struct {
 	Limits Limits
 	// Seed is what training gets; 0 derives one from the data.
 	Seed uint64
+	// TunedOn is a table that hyperparameters were chosen by, or is empty; none of its rows may judge.
+	TunedOn string
 }
 
 // Limits bound a command; a zero field means the sandbox's default.

@@ -39,7 +39,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 		Train: Train{
 			Command: []string{"uv", "run", "train.py"}, Setup: []string{"uv", "sync", "--frozen"},
 			Predict: []string{"uv", "run", "predict.py"}, Image: "registry.example/train@sha256:00",
-			Format: "parquet", Network: true, Sandbox: SandboxOn, Seed: 3,
+			Format: "parquet", Network: true, Sandbox: SandboxOn, Seed: 3, TunedOn: "data/valid.csv",
 			Limits: Limits{Time: 30 * time.Minute, Silence: 5 * time.Minute, Memory: 4 << 30, Processes: 64},
 		},
 		Policy: gate.Policy{
@@ -48,7 +48,13 @@ func TestParseReadsEveryKey(t *testing.T) {
 				{Metric: "roc_auc", Margin: &gate.Margin{Value: 0.01}, Min: &floor, Max: &ceiling},
 				{Metric: "log_loss", Margin: &gate.Margin{Value: 0.02, Relative: true}},
 			},
-			Slices:  []gate.SliceRule{{By: "housing", Metrics: []string{"recall"}, Margin: &gate.Margin{Value: 0.05}, MinRows: 50}},
+			Slices: []gate.SliceRule{{By: "housing", Metrics: []string{"recall"}, Margin: &gate.Margin{Value: 0.05}, MinRows: 50}},
+			Anchor: "v1.0.0", Reveal: gate.RevealValues,
+			Fairness: []gate.FairnessRule{{
+				By: "housing", Metrics: []string{"recall"}, Margin: &gate.Margin{Value: 0.05}, MinRows: 40, Ceilings: map[string]float64{
+					"demographic_parity_difference": 0.2, "demographic_parity_ratio": 0.8, "equalized_odds_difference": 0.2, "equalized_odds_ratio": 0.8,
+				},
+			}},
 			Waivers: gate.WaiverPolicy{Allow: []string{"maintain", "ada"}, Author: true, Days: 3},
 		},
 		Image:   Image{Name: "ghcr.io/acme/credit", Key: "keys/weighlock.pub", Base: "ghcr.io/acme/python@sha256:00"},

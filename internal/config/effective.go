@@ -85,6 +85,8 @@ func (f *File) law() map[string]string {
 		"data.target": f.Data.Target, "data.id": orNone(f.Data.ID), "data.positive": orNone(f.Data.Positive), "data.weight": orNone(f.Data.Weight),
 		"data.evaluate.path": orNone(e.Path), "data.evaluate.holdout": short(e.Holdout), "data.evaluate.seed": strconv.FormatUint(e.Seed, 10),
 		"data.evaluate.stratify": orNone(e.Stratify), "data.evaluate.group": orNone(e.Group), "data.evaluate.time": orNone(e.Time),
+		"data.evaluate.horizon": strconv.Itoa(e.Horizon), "data.evaluate.folds": strconv.Itoa(e.Folds), "data.evaluate.repeats": strconv.Itoa(e.Repeats),
+		"policy.anchor": orNone(p.Anchor), "policy.reveal": string(p.Reveal),
 		"image.name": orNone(f.Image.Name), "image.key": orNone(f.Image.Key), "image.base": orNone(f.Image.Base),
 		"train.network": strconv.FormatBool(f.Train.Network), "train.sandbox": f.Train.Sandbox,
 		"train.limits": f.Train.Limits.String(),
@@ -100,6 +102,9 @@ func (f *File) law() map[string]string {
 			}
 			out["policy.slices "+sliceName(rule, m)] = value
 		}
+	}
+	for _, rule := range p.Fairness {
+		out["policy.fairness by "+rule.By] = fairness(rule)
 	}
 	for _, field := range f.Data.Schema {
 		out[schemaKey+field.Name] = declared(field)
@@ -123,6 +128,22 @@ func (l Limits) String() string {
 		}
 	}
 	return orNone(strings.Join(parts, ", "))
+}
+
+func fairness(r gate.FairnessRule) string {
+	parts := []string{bounds(r.Margin, nil, nil)}
+	if r.Metrics != nil {
+		parts = append(parts, "metrics "+listed(r.Metrics))
+	}
+	for _, c := range ceilings {
+		if limit, ok := r.Ceilings[c.disparity]; ok {
+			parts = append(parts, c.key+" "+short(limit))
+		}
+	}
+	if r.MinRows > 0 {
+		parts = append(parts, fmt.Sprintf("min_rows %d", r.MinRows))
+	}
+	return strings.Join(slices.DeleteFunc(parts, func(s string) bool { return s == "" }), ", ")
 }
 
 func ruleName(r gate.Rule) string {

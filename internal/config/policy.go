@@ -17,6 +17,9 @@ func policyFields(p *gate.Policy) []field {
 		{"mode", false, choice(&p.Mode, gate.Modes()...)},
 		{"rules", false, rules(&p.Rules)},
 		{"slices", false, sliceRules(&p.Slices)},
+		{"fairness", false, fairnessRules(&p.Fairness)},
+		{"anchor", false, text(&p.Anchor)},
+		{"reveal", false, choice(&p.Reveal, gate.RevealNothing, gate.RevealIDs, gate.RevealValues)},
 		{"inconclusive", false, choice(&p.Inconclusive, gate.InconclusivePass, gate.InconclusiveWarn, gate.InconclusiveBlock)},
 		{"owners", false, texts(&p.Owners, "user names", true)},
 		{"waivers", false, in(func() []field { return waiverFields(&p.Waivers) })},
@@ -64,6 +67,45 @@ func sliceRules(into *[]gate.SliceRule) read {
 				{"max", false, optional(&rule.Max)},
 				{"min_rows", false, whole(&rule.MinRows, 1, math.MaxInt32)},
 			})
+			*into = append(*into, rule)
+		})
+	}
+}
+
+// ceilings are the keys of a fairness rule that bound a disparity.
+var ceilings = []struct{ key, disparity string }{
+	{"max_demographic_parity_difference", "demographic_parity_difference"},
+	{"min_demographic_parity_ratio", "demographic_parity_ratio"},
+	{"max_equalized_odds_difference", "equalized_odds_difference"},
+	{"min_equalized_odds_ratio", "equalized_odds_ratio"},
+}
+
+func fairnessRules(into *[]gate.FairnessRule) read {
+	return func(r *reader, n *yaml.Node, key string) {
+		r.list(n, key, "fairness rules", func(i int, item *yaml.Node) {
+			var rule gate.FairnessRule
+			full := fmt.Sprintf("%s[%d]", key, i)
+			r.at[full] = r.position(item)
+			fields := []field{
+				{"by", true, text(&rule.By)},
+				{"metrics", false, texts(&rule.Metrics, "metrics", true)},
+				{"margin", false, margin(&rule.Margin)},
+				{"min_rows", false, whole(&rule.MinRows, 1, math.MaxInt32)},
+			}
+			limits := make([]*float64, len(ceilings))
+			for c, ceiling := range ceilings {
+				fields = append(fields, field{ceiling.key, false, optional(&limits[c])})
+			}
+			r.section(item, full, fields)
+			for c, ceiling := range ceilings {
+				if limits[c] == nil {
+					continue
+				}
+				if rule.Ceilings == nil {
+					rule.Ceilings = map[string]float64{}
+				}
+				rule.Ceilings[ceiling.disparity] = *limits[c]
+			}
 			*into = append(*into, rule)
 		})
 	}

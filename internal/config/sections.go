@@ -20,7 +20,7 @@ func newFile() *File {
 	return &File{
 		Comment: CommentAlways, PublishError: PublishWarn,
 		Train:  Train{Format: "csv", Sandbox: SandboxOn},
-		Policy: gate.Policy{Mode: gate.Balanced, Confidence: 0.95, Inconclusive: gate.InconclusiveWarn},
+		Policy: gate.Policy{Mode: gate.Balanced, Confidence: 0.95, Inconclusive: gate.InconclusiveWarn, Reveal: gate.RevealIDs},
 	}
 }
 
@@ -75,6 +75,9 @@ func (e *Evaluate) fields() []field {
 		{"stratify", false, text(&e.Stratify)},
 		{"group", false, text(&e.Group)},
 		{"time", false, text(&e.Time)},
+		{"horizon", false, whole(&e.Horizon, 1, 100_000)},
+		{"folds", false, whole(&e.Folds, 2, 100)},
+		{"repeats", false, whole(&e.Repeats, 1, 100)},
 	}
 }
 
@@ -92,6 +95,7 @@ func (t *Train) fields() []field {
 		{"sandbox", false, choice(&t.Sandbox, SandboxOn, SandboxOff)},
 		{"limits", false, in(t.Limits.fields)},
 		{"seed", false, whole(&t.Seed, 1, math.MaxUint64)},
+		{"tuned_on", false, file(&t.TunedOn)},
 	}
 }
 

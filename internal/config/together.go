@@ -18,7 +18,7 @@ func (r *reader) together(f *File) {
 	trainer(f, mistake)
 	rowsThatJudge(f, mistake)
 	columns(f, mistake)
-	if len(f.Policy.Rules)+len(f.Policy.Slices) == 0 {
+	if len(f.Policy.Rules)+len(f.Policy.Slices) == 0 && !f.Policy.JudgesFairness() {
 		mistake("policy", "policy has no rule, so nothing would be judged: add rules: [{metric: %s, ...}]", firstMetric(f.Task))
 	}
 	for i, rule := range f.Policy.Rules {
@@ -29,6 +29,11 @@ func (r *reader) together(f *File) {
 	for i, rule := range f.Policy.Slices {
 		if err := gate.CheckSliceRule(f.Task, rule); err != nil {
 			mistake(item("policy.slices", i, "metrics"), "%v", err)
+		}
+	}
+	for i, rule := range f.Policy.Fairness {
+		if err := gate.CheckFairnessRule(f.Task, rule); err != nil {
+			mistake(item("policy.fairness", i, "by"), "%v", err)
 		}
 	}
 	repeated(f, mistake)
@@ -107,15 +112,37 @@ func builtIn(f *File, mistake mistaken) {
 // rowsThatJudge checks data.evaluate.
 func rowsThatJudge(f *File, mistake mistaken) {
 	e := f.Data.Evaluate
+	var ways []string
+	for _, way := range []struct {
+		name string
+		set  bool
+	}{{"path", e.Path != ""}, {"holdout", e.Holdout != 0}, {"folds", e.Folds != 0}} {
+		if way.set {
+			ways = append(ways, way.name)
+		}
+	}
 	switch {
-	case e.Path != "" && e.Holdout != 0:
-		mistake("data.evaluate", "data.evaluate has path and holdout, want one of them")
-	case e.Path == "" && e.Holdout == 0:
-		mistake("data.evaluate", "data.evaluate names no rows: give holdout, such as 0.3, or path")
+	case len(ways) > 1:
+		mistake("data.evaluate", "data.evaluate has %s, want one of them", strings.Join(ways, " and "))
+	case len(ways) == 0:
+		mistake("data.evaluate", "data.evaluate names no rows: give holdout, such as 0.3, or path, or folds")
 	case e.Path != "" && e.Path == f.Data.Path:
 		mistake("data.evaluate.path", "data.evaluate.path is the training table itself")
 	case e.Path != "" && e.Stratify != "":
 		mistake("data.evaluate", "data.evaluate.stratify goes with holdout only")
+	}
+	switch {
+	case e.Repeats != 0 && e.Folds == 0:
+		mistake("data.evaluate.repeats", "data.evaluate.repeats goes with folds only")
+	case e.Folds != 0 && e.Time != "":
+		mistake("data.evaluate.folds", "data.evaluate.folds would train on what comes after the rows that judge: hold rows out by time instead")
+	case e.Horizon != 0 && e.Time == "":
+		mistake("data.evaluate.horizon", "data.evaluate.horizon goes with time only")
+	case f.Task == metric.Forecast && e.Time == "":
+		mistake("data.evaluate", "a forecast is judged by rows in the order of time: name their column in data.evaluate.time")
+	}
+	if e.Folds != 0 {
+		foldsOnly(f, mistake)
 	}
 	var set []string
 	for _, one := range []struct{ name, column string }{{"stratify", e.Stratify}, {"group", e.Group}, {"time", e.Time}} {
@@ -125,6 +152,20 @@ func rowsThatJudge(f *File, mistake mistaken) {
 	}
 	if len(set) > 1 {
 		mistake("data.evaluate", "data.evaluate has %s, want at most one of them", strings.Join(set, " and "))
+	}
+}
+
+// foldsOnly names what cannot be judged where every row both trains and judges.
+func foldsOnly(f *File, mistake mistaken) {
+	switch {
+	case f.Train.Predictions != "":
+		mistake("train.predictions", "train.predictions are of one training, and data.evaluate.folds asks for many")
+	case len(f.Policy.Slices) > 0:
+		mistake("policy.slices", "policy.slices need rows that only judge: give data.evaluate.holdout or path")
+	case len(f.Policy.Fairness) > 0:
+		mistake("policy.fairness", "policy.fairness needs rows that only judge: give data.evaluate.holdout or path")
+	case f.Policy.Anchor != "":
+		mistake("policy.anchor", "policy.anchor needs rows that only judge: give data.evaluate.holdout or path")
 	}
 }
 

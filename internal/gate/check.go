@@ -51,7 +51,7 @@ func CheckSliceRule(task metric.Task, r SliceRule) error {
 func CheckPolicy(task metric.Task, p Policy) error {
 	p = p.withDefaults()
 	switch {
-	case len(p.Rules) == 0 && len(p.Slices) == 0 && !p.judgesFairness():
+	case len(p.Rules) == 0 && len(p.Slices) == 0 && !p.JudgesFairness():
 		return errors.New("the policy has no rule, so nothing would be judged")
 	case !slices.Contains(Modes(), p.Mode):
 		return fmt.Errorf("unknown mode %.40q: choices are lenient, balanced, strict", p.Mode)
@@ -78,8 +78,8 @@ func CheckPolicy(task metric.Task, p Policy) error {
 	return nil
 }
 
-// judgesFairness reports whether a fairness rule has a margin or a ceiling; the others only show.
-func (p Policy) judgesFairness() bool {
+// JudgesFairness reports whether a fairness rule has a margin or a ceiling; the others only show.
+func (p Policy) JudgesFairness() bool {
 	return slices.ContainsFunc(p.Fairness, func(r FairnessRule) bool { return r.Margin != nil || len(r.Ceilings) > 0 })
 }
 

@@ -31,6 +31,16 @@ const (
 	InconclusiveBlock = "block"
 )
 
+// Reveal is what a report may tell of single rows.
+type Reveal string
+
+// RevealNothing names no row, RevealIDs names rows by id and slices, RevealValues shows target and predictions too.
+const (
+	RevealNothing Reveal = "nothing"
+	RevealIDs     Reveal = "ids"
+	RevealValues  Reveal = "values"
+)
+
 // Margin is how much worse is tolerated.
 type Margin struct {
 	// Value is in the metric's own units, or with Relative a share of the baseline: 2 % is 0.02.
@@ -77,7 +87,11 @@ type Policy struct {
 	Slices       []SliceRule
 	Fairness     []FairnessRule
 	Inconclusive string
-	Owners       []string
+	// Anchor names the revision whose model every candidate is held against beside the baseline, or is empty.
+	Anchor string
+	// Reveal says what a report may tell of single rows, RevealIDs where empty.
+	Reveal Reveal
+	Owners []string
 	Waivers      WaiverPolicy
 }
 

@@ -9,16 +9,6 @@ import (
 	"github.com/weighlock/weighlock/internal/metric"
 )
 
-// What a policy lets a report say about single rows.
-const (
-	// RevealNothing names no row.
-	RevealNothing = "nothing"
-	// RevealIDs names rows by their id and slices. It is the default.
-	RevealIDs = "ids"
-	// RevealValues shows target and predictions beside them.
-	RevealValues = "values"
-)
-
 // Explained says where in the rows the difference lies, by one metric. Nothing in it judges.
 type Explained struct {
 	Metric    string        `json:"metric"`
@@ -165,11 +155,11 @@ func explainedOf(in Inputs) *Explained {
 		Searched: e.Searched, SearchedRows: e.SearchedRows,
 	}
 	for _, row := range e.Flips.Rows {
-		if in.Reveal == RevealNothing || row.Row >= len(in.Keys) {
+		if in.Reveal == gate.RevealNothing || row.Row >= len(in.Keys) {
 			break
 		}
 		f := FlippedRow{ID: in.Keys[row.Row], Loss: row.Loss, Slices: slices.Clone(row.Slices)}
-		if in.Reveal == RevealValues && in.Truth != nil && in.Candidate != nil && in.Baseline != nil {
+		if in.Reveal == gate.RevealValues && in.Truth != nil && in.Candidate != nil && in.Baseline != nil {
 			f.Truth = answer(in.Truth.Values, in.Truth.Labels, in.Truth.Classes, row.Row)
 			b, c := in.Baseline.Predictions, in.Candidate.Predictions
 			f.Baseline, f.Candidate = answer(b.Values, b.Labels, b.Classes, row.Row), answer(c.Values, c.Labels, c.Classes, row.Row)

@@ -46,9 +46,9 @@ type Inputs struct {
 	// Explanation and Observations are a closer look; both may be nil.
 	Explanation  *gate.Explanation
 	Observations []gate.Observation
-	// Keys are the ids of the evaluation rows in their order; Reveal says what of them may be shown, RevealIDs where empty.
+	// Keys are the ids of the evaluation rows in their order; Reveal says what of them may be shown, ids where empty.
 	Keys   []string
-	Reveal string
+	Reveal gate.Reveal
 	// Judged is how many models the evaluation rows are known to have judged before.
 	Judged int
 }

@@ -372,7 +372,7 @@ func TestWithoutIDs(t *testing.T) {
 }
 
 func TestWhatAPolicyReveals(t *testing.T) {
-	for reveal, want := range map[string]string{"": "r-4", RevealIDs: "r-4", RevealNothing: "", RevealValues: "r-4 paid"} {
+	for reveal, want := range map[gate.Reveal]string{"": "r-4", gate.RevealIDs: "r-4", gate.RevealNothing: "", gate.RevealValues: "r-4 paid"} {
 		in := closerInputs()
 		in.Reveal = reveal
 		got := ""
