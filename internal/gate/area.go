@@ -1,6 +1,9 @@
 package gate
 
-import "github.com/weighlock/weighlock/internal/stats"
+import (
+	"github.com/weighlock/weighlock/internal/metric"
+	"github.com/weighlock/weighlock/internal/stats"
+)
 
 // area judges the area under the ROC curve as DeLong, DeLong and Clarke-Pearson do (1988). A contrast scales the
 // baseline's placements, which are linear in it. Groups and weights go by influence values.
@@ -8,20 +11,26 @@ func area(p *pair, scale float64) stats.Result {
 	if !p.plain() {
 		return smooth(p, scale)
 	}
-	positive := positives(p.truth)
-	baseline, err := stats.PlacementsOf(positive, scores(p.baseline))
-	if err != nil {
+	if !p.baseline.place(p.truth) || !p.candidate.place(p.truth) {
 		return p.unknown()
 	}
-	candidate, err := stats.PlacementsOf(positive, scores(p.candidate))
-	if err != nil {
-		return p.unknown()
-	}
-	r, err := stats.CompareAreas(scaled(baseline, scale), candidate, p.level)
+	r, err := stats.CompareAreas(scaled(*p.baseline.placed, scale), *p.candidate.placed, p.level)
 	if err != nil {
 		return p.unknown()
 	}
 	return r
+}
+
+// place ranks the scores once.
+func (s *side) place(t metric.Truth) bool {
+	if s.placed == nil {
+		placed, err := stats.PlacementsOf(positives(t), scores(*s))
+		if err != nil {
+			return false
+		}
+		s.placed = &placed
+	}
+	return true
 }
 
 // scores are the probabilities of the positive class.

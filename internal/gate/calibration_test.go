@@ -19,6 +19,7 @@ import (
 // it into docs/statistics.md.
 var (
 	calibration = flag.Int("calibration", 0, "simulated pull requests behind each rate; 0 checks three worlds roughly")
+	only        = flag.String("only", "", "measure only worlds whose metric and rows contain this")
 	tableFile   = flag.String("table", "", "file to write the table of rates to, as Markdown")
 )
 
@@ -38,7 +39,7 @@ type rates struct {
 }
 
 func TestCalibration(t *testing.T) {
-	runs, all := *calibration, worlds()
+	runs, all := *calibration, slices.DeleteFunc(worlds(), func(w world) bool { return !strings.Contains(w.metric+", "+w.name, *only) })
 	slack := 0.0
 	if runs == 0 {
 		runs, all = 100, slices.DeleteFunc(all, func(w world) bool {
@@ -63,10 +64,10 @@ func TestCalibration(t *testing.T) {
 		if r.falseBlock > mostFalseBlocks+slack {
 			t.Errorf("%s, %s: %.2f %% of equal models blocked, at most %.1f %% are promised", r.metric, r.name, 100*r.falseBlock, 100*mostFalseBlocks)
 		}
-		if r.falseSafe > mostFalseSafes+slack {
+		if r.falseSafe > mostFalseSafes+slack && !r.tails {
 			t.Errorf("%s, %s: strict lets %.2f %% of drops by the margin through, at most %.1f %% are promised", r.metric, r.name, 100*r.falseSafe, 100*mostFalseSafes)
 		}
-		if r.blocked < leastBlocked-slack {
+		if r.blocked < leastBlocked-slack && !r.weak {
 			t.Errorf("%s, %s: %.2f %% of drops by twice the margin blocked, at least %.0f %% are promised", r.metric, r.name, 100*r.blocked, 100*leastBlocked)
 		}
 	}
@@ -160,9 +161,18 @@ func ratesTable(all []rates, runs int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "| metric | rows | method | equal, blocked | twice the margin, blocked | the margin, strict passes |\n|---|---|---|---|---|---|\n")
 	for _, r := range all {
-		fmt.Fprintf(&b, "| %s | %s | %s | %.2f %% | %.1f %% | %.2f %% |\n", r.metric, r.name, r.method, 100*r.falseBlock, 100*r.blocked, 100*r.falseSafe)
+		weak, tails := "", ""
+		if r.weak {
+			weak = " ¹"
+		}
+		if r.tails {
+			tails = " ²"
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %.2f %% | %.1f %%%s | %.2f %%%s |\n", r.metric, r.name, r.method, 100*r.falseBlock, 100*r.blocked, weak, 100*r.falseSafe, tails)
 	}
-	fmt.Fprintf(&b, "\nEach rate is of %d simulated pull requests.\n", runs)
+	fmt.Fprintf(&b, "\nEach rate is of %d simulated pull requests; its own standard error is at most %.1f points.\n", runs, 100*0.5/math.Sqrt(float64(runs)))
+	b.WriteString("¹ With five groups a t interval has four degrees of freedom: no honest test blocks more often; the result is flagged *few clusters*.\n")
+	b.WriteString("² Errors whose squares have no variance: no method sees their tail in so few rows; the result is flagged *skewed*, its rate is printed and not bounded.\n")
 	return b.String()
 }
 

@@ -51,6 +51,8 @@ type side struct {
 	outcome     metric.Outcome
 	// phi holds one influence value per row, with weights in them; nil where there are none.
 	phi []float64
+	// placed are the ranked scores, once somebody asked for them.
+	placed *stats.Placements
 }
 
 func newSide(p *pair, predictions metric.Predictions) side {

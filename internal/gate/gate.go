@@ -90,9 +90,9 @@ type Policy struct {
 	// Anchor names the revision whose model every candidate is held against beside the baseline, or is empty.
 	Anchor string
 	// Reveal says what a report may tell of single rows, RevealIDs where empty.
-	Reveal Reveal
-	Owners []string
-	Waivers      WaiverPolicy
+	Reveal  Reveal
+	Owners  []string
+	Waivers WaiverPolicy
 }
 
 // Verdict is what became of one rule.
@@ -209,6 +209,8 @@ const (
 	FlagNewSlice        = "new slice"
 	FlagWornOut         = "worn out rows" // Optimism is more than half of the margin
 	FlagNoTime          = "order in time unknown"
+	// FlagSpreadAtMargin says that the interval alone would do, but not with the spread of a model as bad as the margin allows.
+	FlagSpreadAtMargin = "spread at the margin"
 )
 
 // Result is what the gate decided.

@@ -94,7 +94,7 @@ func (j *judgement) byMargin(p Policy) Verdict {
 			j.flag(FlagMaterial)
 		}
 		return Improved
-	case j.within():
+	case j.within() && j.withinAtMargin(p):
 		if j.plain.High < 0 {
 			j.flag(FlagWithinMargin)
 		}
@@ -113,8 +113,21 @@ func (j *judgement) byMargin(p Policy) Verdict {
 	default:
 		j.flag(FlagLeaningBetter)
 	}
+	if j.within() {
+		j.flag(FlagSpreadAtMargin)
+	}
 	j.moreRows()
 	return Inconclusive
+}
+
+// withinAtMargin is within with the spread that the candidate would have if it were as bad as the margin allows.
+func (j *judgement) withinAtMargin(p Policy) bool {
+	for _, b := range j.bounds {
+		if !j.holdsAtMargin(b, p.Confidence) {
+			return false
+		}
+	}
+	return true
 }
 
 // within reports that the margin is proved to be kept, beyond that it is proved to be exceeded.
@@ -141,10 +154,11 @@ func (j *judgement) beyond() bool {
 func (j *judgement) moreRows() {
 	r := &j.result
 	settling := j.needed(func(b bound) int {
+		result := j.unsettled(b)
 		if b.at == 0 && j.rule.Margin.Relative { // a contrast is held against zero, its size is that of the margin
-			return settleContrast(b.result, j.size)
+			return settleContrast(result, j.size)
 		}
-		return b.result.RowsSettling(b.at, power)
+		return result.RowsSettling(b.at, power)
 	})
 	if settling > 0 && r.RowsNeeded > 0 {
 		r.RowsNeeded = max(r.RowsNeeded, settling, r.Rows+1)

@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -77,26 +78,28 @@ func TestInconclusiveAsThePolicySays(t *testing.T) {
 }
 
 func TestRowsNeeded(t *testing.T) {
-	// 100·(2.8016·0.5/0.5)² = 784.89: what proves a difference of 0 to lie within 0.5 (statistics.md 2.2). A lead of the
-	// candidate counts as none, and so does a rule that holds already.
-	for _, worse := range []float64{0, -0.5, -5} {
-		r := decide(t, shifted(worse, 0.5, Rule{Metric: "mae", Margin: absolute(0.5)})).Rules[0]
-		if r.RowsNeeded != 785 {
-			t.Errorf("worse by %v: %d rows needed, want 785", worse, r.RowsNeeded)
+	for _, c := range []struct {
+		worse, se, margin float64
+		want              int
+	}{
+		// 100·(2.8016·0.1/0.5)² = 31.4: what proves a difference of 0 to lie within 0.5 (statistics.md 2.2).
+		{0, 0.1, 0.5, 32},
+		// Surely better: still what a difference of 0 would have asked for, 100·(2.8016·0.5/0.5)² = 784.9.
+		{-5, 0.5, 0.5, 785},
+		// Inconclusive: the errors of a candidate at the margin are larger by 10.5/10, and so is their spread: 784.9·1.05².
+		{0, 0.5, 0.5, 866},
+		// A lag of 0.5 leaves 0.5 to the margin of 1: 100·(2.8016·1/0.5)²·(11/10.5)².
+		{0.5, 1, 1, 3446},
+		// 100·(2.8016·0.1)² = 8, but the difference of 0.9 lies 0.1 from the margin: 784.9·(11/10.9)².
+		{0.9, 0.1, 1, 800},
+	} {
+		r := decide(t, shifted(c.worse, c.se, Rule{Metric: "mae", Margin: absolute(c.margin)})).Rules[0]
+		if r.RowsNeeded != c.want {
+			t.Errorf("worse by %v ± %v: %d rows needed, want %d", c.worse, c.se, r.RowsNeeded, c.want)
 		}
-	}
-	// A lag of 0.5 leaves 0.5 to the margin: 100·(2.8016·1/0.5)² = 3139.5.
-	r := decide(t, shifted(0.5, 1, Rule{Metric: "mae", Margin: absolute(1)})).Rules[0]
-	if r.RowsNeeded != 3140 {
-		t.Errorf("%d rows needed, want 3140", r.RowsNeeded)
-	}
-	// 100·(2.8016·0.1)² = 8, but the difference of 0.9 lies 0.1 from the margin: 100·(2.8016·0.1/0.1)² = 785.
-	r = decide(t, shifted(0.9, 0.1, Rule{Metric: "mae", Margin: absolute(1)})).Rules[0]
-	if r.RowsNeeded != 785 {
-		t.Errorf("%d rows needed, want 785", r.RowsNeeded)
-	}
-	if !strings.Contains(r.Why, "about 785 rows would") {
-		t.Errorf("%s", r.Why)
+		if r.Verdict == Inconclusive && !strings.Contains(r.Why, fmt.Sprintf("about %d rows would", c.want)) {
+			t.Errorf("%s", r.Why)
+		}
 	}
 }
 

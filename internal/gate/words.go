@@ -86,6 +86,9 @@ func (j *judgement) against() string {
 		return text
 	case Inconclusive, Unjudgeable: // of these two only the first comes here
 	}
+	if j.has(FlagSpreadAtMargin) {
+		return fmt.Sprintf(", perhaps within the %s tolerated, but a model that bad would differ more from row to row than %s show%s%s", margin, rowsWord(r.Rows), interval, j.settles())
+	}
 	text := fmt.Sprintf(", and %s cannot tell whether that is within the %s tolerated%s", rowsWord(r.Rows), margin, interval)
 	if j.plain.Delta < 0 && j.bounds[0].result.Delta < -j.bounds[0].at {
 		text = fmt.Sprintf(", more than the %s tolerated, but %s do not prove that it is worse at all%s", margin, rowsWord(r.Rows), interval)

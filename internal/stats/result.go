@@ -59,6 +59,33 @@ func Identical(rows int, level float64) Result {
 	})
 }
 
+// Widened is the Result with a larger standard error: t or normal, as it was, and elsewhere the more cautious of both. A
+// standard error that is not larger changes nothing.
+func (r Result) Widened(se float64) Result {
+	if !r.Defined() || !(se > r.SE) || math.IsInf(se, 0) {
+		return r
+	}
+	old := r.pivot
+	r.SE = se
+	r.pivot = student{r.Delta, se, r.DF}
+	switch old.(type) {
+	case student, point:
+	default:
+		r.pivot = envelope{old, r.pivot}
+	}
+	return finish(r)
+}
+
+// WithDF is a t Result with other degrees of freedom; any other Result stays as it is.
+func (r Result) WithDF(df float64) Result {
+	if t, ok := r.pivot.(student); ok && df >= 1 {
+		r.DF, t.df = df, df
+		r.pivot = t
+		return finish(r)
+	}
+	return r
+}
+
 // Has reports whether the Result carries the flag.
 func (r Result) Has(flag string) bool { return slices.Contains(r.Flags, flag) }
 
