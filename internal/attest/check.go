@@ -47,19 +47,29 @@ func (f *findings) ask(check string, holds bool, format string, args ...any) {
 	*f = append(*f, Finding{check, holds, fmt.Sprintf(format, args...), false})
 }
 
-// Check holds verified statements against the image that they are attached to and against each other: all of them must
-// be there, be about this digest, and name the same policy, rows and commit as the image. Every failure is a finding.
+// Check holds signed statements against the image that they are attached to and against each other: there must be a
+// signature, and all that Agree asks for. Every failure is a finding.
 func Check(img Image, signed []Statement) []Finding {
 	var f findings
-	about := slices.DeleteFunc(slices.Clone(signed), func(s Statement) bool { return !s.IsAbout(img.Digest) })
-	f.trust("statements", len(about) == len(signed), "%d of %d signed statements name this digest", len(about), len(signed))
-	of := func(kind string) []Statement {
-		return slices.DeleteFunc(slices.Clone(about), func(s Statement) bool { return s.PredicateType != kind })
-	}
-	f.trust("signature", len(of(SignatureType)) > 0, "%d signatures of the image", len(of(SignatureType)))
-	f.verdicts(img, of(VerdictType))
-	f.provenances(img, of(ProvenanceType))
+	signatures := about(img, signed, SignatureType)
+	f.trust("signature", len(signatures) > 0, "%d signatures of the image", len(signatures))
+	return append(f, Agree(img, signed)...)
+}
+
+// Agree holds statements, whoever made them, against the image: a verdict and a provenance must be there, be about this
+// digest, and name the same policy, rows and commit as the image.
+func Agree(img Image, all []Statement) []Finding {
+	var f findings
+	others := slices.DeleteFunc(slices.Clone(all), func(s Statement) bool { return s.IsAbout(img.Digest) })
+	f.trust("statements", len(others) == 0, "%d of %d statements name this digest", len(all)-len(others), len(all))
+	f.verdicts(img, about(img, all, VerdictType))
+	f.provenances(img, about(img, all, ProvenanceType))
 	return f
+}
+
+// about picks the statements of one kind that name the image.
+func about(img Image, all []Statement, kind string) []Statement {
+	return slices.DeleteFunc(slices.Clone(all), func(s Statement) bool { return s.PredicateType != kind || !s.IsAbout(img.Digest) })
 }
 
 // verdicts: there must be one, and the worst counts.

@@ -16,6 +16,8 @@ import (
 )
 
 const (
+	// ModelPackSuffix ends the tag of the ModelPack sibling beside an image's.
+	ModelPackSuffix = modelPackSuffix
 	// StatementType is the artifact type of a claim that nobody signed.
 	StatementType = signing.PayloadType
 	// BOMType is the artifact type of a bill of materials.
@@ -150,6 +152,51 @@ func Claims(ctx context.Context, r Attachments, digest string, key *signing.Publ
 		signed = append(signed, s)
 	}
 	return signed, others, nil
+}
+
+// UnverifiedClaims reads the statements about an image whoever made them. They
+// say what the image is meant to be, and prove nothing.
+func UnverifiedClaims(ctx context.Context, r Attachments, digest string) ([]attest.Statement, error) {
+	attached, err := r.Attachments(ctx, digest, "")
+	if err != nil {
+		return nil, fmt.Errorf("read claims about %s: %w", digest, err)
+	}
+	var out []attest.Statement
+	for _, a := range attached {
+		payload := a.Data
+		switch a.ArtifactType {
+		case StatementType:
+		case signing.BundleType:
+			if payload, err = signing.Unverified(a.Data); err != nil {
+				continue
+			}
+		default:
+			continue
+		}
+		if s, err := attest.Parse(payload); err == nil {
+			out = append(out, s)
+		}
+	}
+	return out, nil
+}
+
+// ModelPack is the digest of the ModelPack sibling in an image, or "" when it
+// has none.
+func ModelPack(ctx context.Context, r Repository, digest string) (string, error) {
+	m, err := r.Manifest(ctx, digest)
+	if err != nil {
+		return "", fmt.Errorf("read image %s: %w", digest, err)
+	}
+	e, err := m.Parse()
+	if err != nil {
+		return "", fmt.Errorf("read image %s: %w", digest, err)
+	}
+	for _, d := range e.Manifests {
+		if d.ArtifactType == modelPackManifestType {
+			return d.Digest.String(), nil
+		}
+	}
+	return "", nil
 }
 
 // ErrUnsigned says that an image has no signature by the key that is asked for.

@@ -23,6 +23,8 @@ const (
 	AnnotationSetDigest = "dev.weighlock.model.set-digest"
 	AnnotationRevision  = "org.opencontainers.image.revision"
 	AnnotationCreated   = "org.opencontainers.image.created"
+	// AnnotationDecision is what the gate decided; only "passed" is ever pushed.
+	AnnotationDecision = "dev.weighlock.decision"
 )
 
 // Input is everything that decides the bytes of an image.

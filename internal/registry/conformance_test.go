@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	v1 "github.com/google/go-containerregistry/pkg/v1"
+	"github.com/google/go-containerregistry/pkg/v1/types"
 )
 
 // TestConformance is what every kind of repository does alike.
@@ -194,6 +196,117 @@ var conformance = map[string]func(t *testing.T, r *Repository){
 		mustPush(t, r, other, PushOptions{Tags: []string{"main"}})
 		if d, err := r.Resolve(t.Context(), "main"); err != nil || d.Digest != other.Digest() {
 			t.Errorf("main did not move: %v, %v", d.Digest, err)
+		}
+	},
+	"set tag": func(t *testing.T, r *Repository) {
+		one, in := mustBuild(t, testInput()), testInput()
+		in.files["model.json"] = "{}"
+		two := mustBuild(t, in)
+		mustPush(t, r, one, PushOptions{Tags: []string{"main", "v1.2.3"}})
+		mustPush(t, r, two, PushOptions{Tags: []string{testTag}})
+		for _, want := range []Content{two, one, two} {
+			if err := r.SetTag(t.Context(), "main", want.Digest()); err != nil {
+				t.Fatal(err)
+			}
+			if d, err := r.Resolve(t.Context(), "main"); err != nil || d.Digest != want.Digest() {
+				t.Errorf("main is %s, want %s: %v", d.Digest, want.Digest(), err)
+			}
+		}
+		wantKind(t, r.SetTag(t.Context(), testTag, one.Digest()), ErrConflict)
+		wantKind(t, r.SetTag(t.Context(), "v1.2.3", two.Digest()), ErrConflict)
+		wantKind(t, r.SetTag(t.Context(), "main", "sha256:"+strings.Repeat("0", 64)), ErrNotFound)
+		wantKind(t, r.SetTag(t.Context(), "main", "approved"), ErrInvalid)
+		wantKind(t, r.SetTag(t.Context(), "sha256-abc", one.Digest()), ErrInvalid)
+	},
+	"put and get": func(t *testing.T, r *Repository) {
+		_, err := r.Get(t.Context(), "main-pin")
+		wantKind(t, err, ErrNotFound)
+		for _, text := range []string{`{"a":1}`, `{"a":2}`} {
+			if err := r.Put(t.Context(), "main-pin", Attachment{ArtifactType: "application/vnd.weighlock.test.pin+json", Data: []byte(text)}); err != nil {
+				t.Fatal(err)
+			}
+			got, err := r.Get(t.Context(), "main-pin")
+			if err != nil || string(got.Data) != text || got.ArtifactType != "application/vnd.weighlock.test.pin+json" {
+				t.Errorf("got %+v, %v", got, err)
+			}
+		}
+	},
+	"copy": func(t *testing.T, r *Repository) {
+		c := mustBuild(t, testInput())
+		beside := Content{Top: mustManifest(t, v1.Manifest{
+			SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: c.Blobs[1].Descriptor(types.OCIConfigJSON),
+			Layers: []v1.Descriptor{c.Blobs[0].Descriptor(testLayer)},
+		}, types.OCIManifestSchema1), Blobs: c.Blobs[:2]}
+		mustPush(t, r, c, PushOptions{Tags: []string{testTag}, Attachments: testAttachments, Beside: map[string]Content{".sig": beside}})
+		attached, err := r.Attachments(t.Context(), c.Digest(), "")
+		if err != nil || len(attached) != 3 {
+			t.Fatal(len(attached), err)
+		}
+		// Something that is attached to what is attached, and to a child, comes along.
+		deep := []Attachment{{ArtifactType: "application/vnd.weighlock.test.deep", Data: []byte("deep")}}
+		for _, to := range []string{attached[0].Digest, c.Children[0].Digest().String()} {
+			if err := r.Attach(t.Context(), to, deep); err != nil {
+				t.Fatal(err)
+			}
+		}
+		to := mustOpen(t, "oci:"+t.TempDir(), Options{})
+		back := newTestRegistry(t, false).open(t, Options{})
+		for _, step := range [][2]*Repository{{r, to}, {to, back}, {to, back}} {
+			err := Copy(t.Context(), step[0], step[1], c.Digest(), CopyOptions{Tags: []string{"main"}, Companions: map[string]string{testSuffix: c.Companions[testSuffix].Digest().String()}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			wantFiles(t, step[1], c.Digest(), testInput().files)
+			if d, err := step[1].Resolve(t.Context(), "main"); err != nil || d.Digest != c.Digest() {
+				t.Errorf("main is %s: %v", d.Digest, err)
+			}
+			if d, err := step[1].Resolve(t.Context(), "main"+testSuffix); err != nil || d.Digest != c.Companions[testSuffix].Digest().String() {
+				t.Errorf("the companion is %s: %v", d.Digest, err)
+			}
+			got, err := step[1].Attachments(t.Context(), c.Digest(), "")
+			if diff := cmp.Diff(attached, got); diff != "" || err != nil {
+				t.Error(diff, err)
+			}
+			for _, at := range []string{attached[0].Digest, c.Children[0].Digest().String()} {
+				if got, err := step[1].Attachments(t.Context(), at, ""); err != nil || len(got) != 1 || string(got[0].Data) != "deep" {
+					t.Errorf("attached to %s: %v, %v", at, got, err)
+				}
+			}
+			if d, err := step[1].Resolve(t.Context(), fallbackTag(c.Digest())+".sig"); err != nil || d.Digest != beside.Digest() {
+				t.Errorf("the signature beside it is %s: %v", d.Digest, err)
+			}
+		}
+		wantKind(t, Copy(t.Context(), r, to, "sha256:"+strings.Repeat("0", 64), CopyOptions{}), ErrNotFound)
+	},
+	"delete": func(t *testing.T, r *Repository) {
+		one, in := mustBuild(t, testInput()), testInput()
+		in.files["model.json"] = "{}"
+		two := mustBuild(t, in)
+		mustPush(t, r, one, PushOptions{Tags: []string{"one"}, Attachments: testAttachments})
+		mustPush(t, r, two, PushOptions{Tags: []string{"two"}, Attachments: testAttachments})
+		err := r.Delete(t.Context(), "one")
+		if errors.Is(err, ErrUnsupported) {
+			t.Log("this registry deletes no tags")
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = r.Resolve(t.Context(), "one")
+		wantKind(t, err, ErrNotFound)
+		wantKind(t, r.Delete(t.Context(), "one"), ErrNotFound)
+		freed, err := r.Sweep(t.Context())
+		if !errors.Is(err, ErrUnsupported) {
+			// The list of what is attached does not keep what it is attached to.
+			if err != nil || freed == 0 {
+				t.Errorf("freed %d, %v", freed, err)
+			}
+			_, err = r.Resolve(t.Context(), one.Digest())
+			wantKind(t, err, ErrNotFound)
+		}
+		wantFiles(t, r, two.Digest(), in.files)
+		if as, err := r.Attachments(t.Context(), two.Digest(), ""); err != nil || len(as) != 3 {
+			t.Errorf("what stays has %d attachments, %v", len(as), err)
 		}
 	},
 	"bad tags": func(t *testing.T, r *Repository) {

@@ -21,6 +21,8 @@ var (
 	ErrConflict = errors.New("tag is write-once")
 	// ErrInvalid: what was read is damaged, hostile or beyond the limits.
 	ErrInvalid = errors.New("invalid content")
+	// ErrUnsupported: the registry has no such operation, or it is switched off.
+	ErrUnsupported = errors.New("not supported by this registry")
 	// ErrRefused: the registry sent us to an address where we do not go.
 	ErrRefused = errors.New("refused to connect")
 )

@@ -263,22 +263,29 @@ func (l *layout) writeManifest(ctx context.Context, ref string, m Manifest) (boo
 	if _, err := v1.NewHash(ref); err == nil {
 		return false, nil
 	}
-	idx, err := l.index()
-	if err != nil {
-		return false, err
-	}
 	d := m.Descriptor()
 	d.Annotations = map[string]string{refName: ref}
-	idx.Manifests = slices.DeleteFunc(idx.Manifests, func(o v1.Descriptor) bool { return o.Annotations[refName] == ref })
-	idx.Manifests = append(idx.Manifests, d)
+	return false, l.rewriteIndex(func(idx *v1.IndexManifest) {
+		idx.Manifests = slices.DeleteFunc(idx.Manifests, func(o v1.Descriptor) bool { return o.Annotations[refName] == ref })
+		idx.Manifests = append(idx.Manifests, d)
+	})
+}
+
+// rewriteIndex changes index.json and expects the lock to be held.
+func (l *layout) rewriteIndex(change func(*v1.IndexManifest)) error {
+	idx, err := l.index()
+	if err != nil {
+		return err
+	}
+	change(&idx)
 	slices.SortStableFunc(idx.Manifests, func(a, b v1.Descriptor) int {
 		return strings.Compare(a.Annotations[refName], b.Annotations[refName])
 	})
 	raw, err := json.Marshal(idx)
 	if err != nil {
-		return false, Invalid("encode %s: %v", indexFile, err)
+		return Invalid("encode %s: %v", indexFile, err)
 	}
-	return false, l.replace(l.path(indexFile), bytes.NewReader(raw))
+	return l.replace(l.path(indexFile), bytes.NewReader(raw))
 }
 
 func (l *layout) referrers(context.Context, string) ([]v1.Descriptor, error) {

@@ -17,6 +17,8 @@ const (
 	pushTries = 3
 	// uploadsAtOnce is low, because rate limits count requests.
 	uploadsAtOnce = 2
+	// decentRate is the transfer rate that large content is given time for.
+	decentRate = 2_000_000 // bytes a second
 	// visibleTime is how long a registry may take to show what it acknowledged.
 	visibleTime = 30 * time.Second
 )
@@ -37,14 +39,16 @@ type PushOptions struct {
 }
 
 // writeOnce are the tags of one commit, and companions of them.
-var writeOnce = regexp.MustCompile(`^sha-[0-9a-f]{40}(?:[0-9a-f]{24})?(?:-[a-z]+)?$`)
+// or versions.
+var writeOnce = regexp.MustCompile(`^(?:sha-[0-9a-f]{40}(?:[0-9a-f]{24})?|v?[0-9]+\.[0-9]+\.[0-9]+(?:[-_+.][0-9A-Za-z._+-]*)?)(?:-[a-z]+)?$`)
 
 // Push writes the content, then what is attached, and when all of it can be
 // read back the tags. It returns the digest of the content. Pushing the same again
 // changes nothing; a write-once tag (sha-COMMIT) that names another digest is
 // ErrConflict before anything is written.
 func (r *Repository) Push(ctx context.Context, c Content, p PushOptions) (string, error) {
-	ctx, cancel := r.begin(ctx)
+	// Besides its budget an operation has the time that its bytes need.
+	ctx, cancel := context.WithTimeout(ctx, r.options.Budget+time.Duration(c.Size()/decentRate)*time.Second)
 	defer cancel()
 	digest := c.Digest()
 	release, err := r.store.hold(ctx)
@@ -240,7 +244,7 @@ func (r *Repository) pushBlobs(ctx context.Context, blobs []Blob, wrote func(int
 func meter(c Content, p PushOptions) func(int64) {
 	total := c.Size()
 	for _, a := range p.Attachments {
-		total += int64(len(a.Data))
+		total += int64(len(a.Data) + len(emptyConfig))
 	}
 	for _, b := range p.Beside {
 		total += b.Size()

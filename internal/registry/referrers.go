@@ -13,6 +13,8 @@ import (
 const (
 	emptyType = types.MediaType("application/vnd.oci.empty.v1+json")
 	ownTypes  = "application/vnd.weighlock."
+	// emptyConfig is the config of a manifest that has none.
+	emptyConfig = "{}"
 	// maxAttachment and maxAttachments bound what is read.
 	maxAttachment  = 256 << 20
 	maxAttachments = 1000
@@ -60,6 +62,12 @@ func (r *Repository) attach(ctx context.Context, digest string, as []Attachment,
 			unlisted = append(unlisted, d)
 		}
 	}
+	return r.listUnlisted(ctx, digest, unlisted)
+}
+
+// listUnlisted puts manifests that the registry does not list under the
+// fallback tag, and reads them back.
+func (r *Repository) listUnlisted(ctx context.Context, digest string, unlisted []v1.Descriptor) error {
 	if len(unlisted) == 0 {
 		return nil
 	}
@@ -98,8 +106,25 @@ func missing(want, have []v1.Descriptor) []v1.Descriptor {
 
 // writeAttachment stores a document with its manifest.
 func (r *Repository) writeAttachment(ctx context.Context, a Attachment, subject v1.Descriptor, wrote func(int64)) (v1.Descriptor, bool, error) {
+	m, blobs, err := document(a, &subject)
+	if err != nil {
+		return v1.Descriptor{}, false, err
+	}
+	for _, b := range blobs {
+		if err := r.store.writeBlob(ctx, b, wrote); err != nil {
+			return v1.Descriptor{}, false, err
+		}
+	}
+	listed, err := r.store.writeManifest(ctx, m.Digest().String(), m)
+	d := m.Descriptor()
+	d.ArtifactType, d.Annotations = a.ArtifactType, a.Annotations
+	return d, listed, err
+}
+
+// document makes the manifest of a document, and its blobs.
+func document(a Attachment, subject *v1.Descriptor) (Manifest, []Blob, error) {
 	if a.ArtifactType == "" {
-		return v1.Descriptor{}, false, Invalid("an attachment has no artifact type")
+		return Manifest{}, nil, Invalid("an attachment has no artifact type")
 	}
 	// With the empty config type, registries and tools that derive the type
 	// from the config find nothing (facts/oci.md 2.5). Types of others keep it,
@@ -112,25 +137,60 @@ func (r *Repository) writeAttachment(ctx context.Context, a Attachment, subject 
 	if layerType == "" {
 		layerType = a.ArtifactType
 	}
-	config, data := BytesBlob([]byte("{}")), BytesBlob(a.Data)
+	config, data := BytesBlob([]byte(emptyConfig)), BytesBlob(a.Data)
 	m, err := NewManifest(v1.Manifest{
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, ArtifactType: a.ArtifactType,
 		Config: config.Descriptor(configType), Layers: []v1.Descriptor{data.Descriptor(types.MediaType(layerType))},
-		Subject: &subject, Annotations: a.Annotations,
+		Subject: subject, Annotations: a.Annotations,
 	}, types.OCIManifestSchema1)
+	return m, []Blob{config, data}, err
+}
+
+// list makes sure that manifests which are there and have the digest for their
+// subject are found from it.
+func (r *Repository) list(ctx context.Context, digest string, found []Manifest) error {
+	ctx, cancel := r.begin(ctx)
+	defer cancel()
+	release, err := r.store.hold(ctx)
 	if err != nil {
-		return v1.Descriptor{}, false, err
+		return err
 	}
-	if err := r.store.writeBlob(ctx, config, func(int64) {}); err != nil {
-		return v1.Descriptor{}, false, err
+	defer release()
+	var descriptors []v1.Descriptor
+	for _, m := range found {
+		e, err := m.Parse()
+		if err != nil {
+			return err
+		}
+		d := m.Descriptor()
+		d.ArtifactType, d.Annotations = e.ArtifactType, e.Annotations
+		if d.ArtifactType == "" {
+			d.ArtifactType = string(e.Config.MediaType)
+		}
+		descriptors = append(descriptors, d)
 	}
-	if err := r.store.writeBlob(ctx, data, wrote); err != nil {
-		return v1.Descriptor{}, false, err
+	return r.listUnlisted(ctx, digest, descriptors)
+}
+
+// putBeside stores content under a tag that belongs to other content.
+func (r *Repository) putBeside(ctx context.Context, tag string, c Content) error {
+	ctx, cancel := r.begin(ctx)
+	defer cancel()
+	release, err := r.store.hold(ctx)
+	if err != nil {
+		return err
 	}
-	listed, err := r.store.writeManifest(ctx, m.Digest().String(), m)
-	d := m.Descriptor()
-	d.ArtifactType, d.Annotations = a.ArtifactType, a.Annotations
-	return d, listed, err
+	defer release()
+	return r.writeBeside(ctx, tag, c, func(int64) {})
+}
+
+// Referrers lists the manifests that are attached to a digest, in the order of
+// their digests.
+func (r *Repository) Referrers(ctx context.Context, digest string) ([]v1.Descriptor, error) {
+	ctx, cancel := r.begin(ctx)
+	defer cancel()
+	found, err := r.listReferrers(ctx, digest)
+	return found, r.wrap("list attachments of", digest, err)
 }
 
 // extendFallback adds descriptors to the list under the fallback tag and keeps
@@ -239,16 +299,29 @@ func (r *Repository) readAttachment(ctx context.Context, d v1.Descriptor, subjec
 	if e.Subject == nil || e.Subject.Digest.String() != subject || len(e.Layers) != 1 {
 		return Attachment{}, false, nil
 	}
+	a, err := r.readDocument(ctx, m)
+	return a, err == nil, err
+}
+
+// readDocument reads what document made.
+func (r *Repository) readDocument(ctx context.Context, m Manifest) (Attachment, error) {
+	e, err := m.Parse()
+	if err != nil {
+		return Attachment{}, err
+	}
+	if len(e.Layers) != 1 {
+		return Attachment{}, Invalid("%s: it has %d layers, want the one of a document", m.Digest(), len(e.Layers))
+	}
 	a := Attachment{
 		ArtifactType: e.ArtifactType, MediaType: string(e.Layers[0].MediaType),
-		Annotations: e.Annotations, Digest: d.Digest.String(),
+		Annotations: e.Annotations, Digest: m.Digest().String(),
 	}
 	if a.ArtifactType == "" {
 		a.ArtifactType = string(e.Config.MediaType)
 	}
 	if n := e.Layers[0].Size; n < 0 || n > maxAttachment {
-		return a, false, Invalid("%s: it has %d bytes, at most %d are read", d.Digest, n, maxAttachment)
+		return a, Invalid("%s: it has %d bytes, at most %d are read", m.Digest(), n, maxAttachment)
 	}
 	a.Data, err = r.store.readBlob(ctx, e.Layers[0])
-	return a, err == nil, err
+	return a, err
 }

@@ -72,7 +72,7 @@ func (c *remote) send(ctx context.Context, k call) error {
 
 // try makes the call once.
 func (c *remote) try(ctx context.Context, k call) error {
-	ctx, cancel := context.WithTimeout(ctx, tryTime+time.Duration(k.size)*time.Second/slowest)
+	ctx, cancel := context.WithTimeout(ctx, tryTime+time.Duration(k.size/slowest)*time.Second)
 	defer cancel()
 	client, err := c.client(ctx, k.scope)
 	if err != nil {

@@ -309,3 +309,25 @@ func nextQuery(link string) string {
 // hold is of no use here: no registry can keep others out. What is written
 // once has a digest for a name, and tags are read back.
 func (c *remote) hold(context.Context) (func(), error) { return func() {}, nil }
+
+// deleteRef takes "no" in the many ways in which registries say it.
+func (c *remote) deleteRef(ctx context.Context, ref string) error {
+	return c.send(ctx, call{
+		method: http.MethodDelete, path: "manifests/" + ref, scope: transport.DeleteScope,
+		want: []int{
+			http.StatusAccepted, http.StatusOK, http.StatusNoContent,
+			http.StatusBadRequest, http.StatusMethodNotAllowed, http.StatusNotImplemented,
+		},
+		read: func(resp *http.Response) error {
+			if resp.StatusCode >= http.StatusBadRequest {
+				return &failure{ErrUnsupported, "delete " + ref + ": " + ErrUnsupported.Error()}
+			}
+			return nil
+		},
+	})
+}
+
+// sweep is the registry's own business.
+func (c *remote) sweep(context.Context, map[v1.Hash]bool) (int64, error) {
+	return 0, &failure{ErrUnsupported, "sweep: " + ErrUnsupported.Error()}
+}

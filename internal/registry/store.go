@@ -2,6 +2,7 @@ package registry
 
 import (
 	"context"
+	"io"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
@@ -12,8 +13,10 @@ const maxManifest = 4 << 20
 // store is where a repository keeps its content: a registry or a folder.
 type store interface {
 	blobStore
+	streamer
 	manifestStore
 	tagStore
+	deleter
 	holder
 }
 
@@ -23,6 +26,23 @@ type blobStore interface {
 	readBlob(ctx context.Context, d v1.Descriptor) ([]byte, error)
 	// writeBlob is a no-op when the blob is there; wrote hears of progress.
 	writeBlob(ctx context.Context, b Blob, wrote func(int64)) error
+}
+
+// streamer reads content that may not fit into memory.
+type streamer interface {
+	// openBlob reads a blob from the beginning. Its size and digest are not
+	// checked; whoever stores what it yields does.
+	openBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error)
+}
+
+// deleter takes content away.
+type deleter interface {
+	// deleteRef deletes a tag, or a manifest by its digest; ErrNotFound, and
+	// ErrUnsupported where the store has no such operation.
+	deleteRef(ctx context.Context, ref string) error
+	// sweep deletes every blob that is not kept, and says how many bytes that
+	// were; ErrUnsupported where the store does that on its own.
+	sweep(ctx context.Context, keep map[v1.Hash]bool) (int64, error)
 }
 
 type manifestStore interface {
