@@ -208,7 +208,7 @@ func listTar(t *testing.T, raw []byte) []string {
 			t.Errorf("%s: owner %d:%d %q, format %v", h.Name, h.Uid, h.Gid, h.Uname, h.Format)
 		}
 		out = append(out, strings.Join([]string{
-			h.Name, string(fmtOctal(h.Mode)), fmtInt(h.Size), h.ModTime.UTC().Format(time.DateOnly),
+			h.Name, fmtOctal(h.Mode), fmtInt(h.Size), h.ModTime.UTC().Format(time.DateOnly),
 		}, " "))
 	}
 }

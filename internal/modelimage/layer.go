@@ -208,8 +208,8 @@ func checkModelName(name string) error {
 	return nil
 }
 
-// passwd names the user the image runs as, for programs that look it up.
-const passwd = "root:x:0:0:root:/:/sbin/nologin\nweighlock:x:65532:65532:weighlock:/:/sbin/nologin\n"
+// userFile names the user the image runs as, for programs that look it up.
+const userFile = "root:x:0:0:root:/:/sbin/nologin\nweighlock:x:65532:65532:weighlock:/:/sbin/nologin\n"
 
 // serverLayer holds the server and nothing that depends on the commit: its time
 // is fixed, so that all images of one Weighlock share it and a push moves only
@@ -217,7 +217,7 @@ const passwd = "root:x:0:0:root:/:/sbin/nologin\nweighlock:x:65532:65532:weighlo
 func serverLayer(server []byte) (registry.Blob, v1.Hash, error) {
 	open, err := tarStream([]tarEntry{
 		{name: "etc/", mode: 0o755},
-		inMemory("etc/passwd", 0o444, []byte(passwd)),
+		inMemory("etc/passwd", 0o444, []byte(userFile)),
 		inMemory("weighlock", 0o555, server),
 	}, time.Unix(0, 0))
 	if err != nil {

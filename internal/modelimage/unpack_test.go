@@ -63,8 +63,10 @@ var hostile = map[string]struct {
 	"file and directory":    {[]tar.Header{file("models/a", 1), file("models/a/b", 1)}, "both a file and a directory"},
 	"root is a file":        {[]tar.Header{file("models", 1)}, "not a directory"},
 	"whiteout":              {[]tar.Header{file("models/.wh.a", 0)}, "whiteout"},
-	"extended attribute": {[]tar.Header{{Typeflag: tar.TypeReg, Name: "models/a", Size: 1, Format: tar.FormatPAX,
-		PAXRecords: map[string]string{"SCHILY.xattr.user.a": "b"}}}, "extended header"},
+	"extended attribute": {[]tar.Header{{
+		Typeflag: tar.TypeReg, Name: "models/a", Size: 1, Format: tar.FormatPAX,
+		PAXRecords: map[string]string{"SCHILY.xattr.user.a": "b"},
+	}}, "extended header"},
 	"extended name": {[]tar.Header{file("models/"+strings.Repeat("n", 300), 1)}, "extended header"},
 	"no files":      {[]tar.Header{{Typeflag: tar.TypeDir, Name: "models/", Mode: 0o755}}, "no files"},
 }

@@ -400,7 +400,7 @@ func TestResolveManyIsQuick(t *testing.T) {
 	if n := len(reg.requests()); n > 3 {
 		t.Errorf("%d requests when the first is there", n)
 	}
-	reg.set(func(w http.ResponseWriter, r *http.Request) bool {
+	reg.set(func(_ http.ResponseWriter, _ *http.Request) bool {
 		time.Sleep(20 * time.Millisecond)
 		return false
 	})

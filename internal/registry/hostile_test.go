@@ -170,7 +170,7 @@ func TestBlobRedirect(t *testing.T) {
 	img := mustBuild(t, testInput())
 	mustPush(t, reg.open(t, Options{}), img, PushOptions{Tags: []string{"main"}})
 	storage := newWitness(t)
-	storage.answer = func(w http.ResponseWriter, r *http.Request) { _, _ = w.Write(mustJSON(t, testInput().files)) }
+	storage.answer = func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(mustJSON(t, testInput().files)) }
 	to := storage.URL + "/storage"
 	reg.set(func(w http.ResponseWriter, r *http.Request) bool {
 		if _, p, _ := r.BasicAuth(); p != testToken {

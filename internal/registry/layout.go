@@ -43,8 +43,7 @@ func (l *layout) blobPath(h v1.Hash) string { return l.path("blobs", h.Algorithm
 
 // folderError is an error of the file system. The folder is the registry here.
 func folderError(err error) error {
-	var pe *fs.PathError
-	if errors.As(err, &pe) {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		return unavailable("%s %s: %v", pe.Op, pe.Path, pe.Err)
 	}
 	return unavailable("%v", err)
@@ -137,7 +136,7 @@ func readFile(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
+	defer func() { _ = f.Close() }()
 	out := bytes.NewBuffer(make([]byte, 0, info.Size()+bytes.MinRead))
 	if n, err := out.ReadFrom(io.LimitReader(f, limit+1)); err != nil || n > limit {
 		return nil, errors.Join(err, Invalid("read %s: it grew", path))

@@ -86,7 +86,7 @@ func (c *remote) try(ctx context.Context, k call) error {
 	if err != nil {
 		return c.judge(err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }()
 	for _, code := range k.want {
 		if resp.StatusCode != code {
 			continue
@@ -184,8 +184,7 @@ func (a *answers) wait() time.Duration {
 // judge turns an error of the client into a setback or a final error. An
 // answer among them is one to a login.
 func (c *remote) judge(err error) error {
-	var te *transport.Error
-	if errors.As(err, &te) {
+	if te, ok := errors.AsType[*transport.Error](err); ok {
 		return c.refused(te.StatusCode, codes(te), c.meter.wait())
 	}
 	return networkSetback(c.repo.RegistryStr(), err)

@@ -126,8 +126,7 @@ func retryAfter(h http.Header, now time.Time) time.Duration {
 // networkSetback judges an error of the HTTP client. Its text keeps neither
 // path nor query of the URL: upload locations carry state that is a secret.
 func networkSetback(host string, err error) error {
-	var f *failure
-	if errors.As(err, &f) {
+	if f, ok := errors.AsType[*failure](err); ok {
 		return f
 	}
 	s := &setback{again: true}

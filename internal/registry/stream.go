@@ -81,7 +81,7 @@ func (s *stream) ask(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	resp, err := client.Do(req) //nolint:bodyclose // Close does
+	resp, err := client.Do(req)
 	if err != nil {
 		return s.from.judge(err)
 	}

@@ -57,7 +57,7 @@ func newGuard(reg name.Registry, o Options) *guard {
 	if host == name.DefaultRegistry {
 		g.hosts = append(g.hosts, "auth.docker.io")
 	}
-	if req, err := http.NewRequest(http.MethodGet, "https://"+host+"/v2/", nil); err == nil {
+	if req, err := http.NewRequestWithContext(context.Background(), http.MethodGet, "https://"+host+"/v2/", nil); err == nil {
 		if u, err := http.ProxyFromEnvironment(req); err == nil && u != nil {
 			g.proxy = hostPort(u.Host, u.Scheme)
 		}

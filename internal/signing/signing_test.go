@@ -11,6 +11,7 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"os"
 	"strings"
 	"testing"
 )
@@ -121,11 +122,35 @@ func TestSimple(t *testing.T) {
 	}
 }
 
-// What `cosign generate-key-pair` wrote (v3.1.3), with the passphrase "canal".
-const cosignKey = `-----BEGIN ENCRYPTED SIGSTORE PRIVATE KEY-----
-COSIGNKEY
------END ENCRYPTED SIGSTORE PRIVATE KEY-----
-`
+// testdata holds what `cosign generate-key-pair` wrote (v3.1.3), with the passphrase "canal".
+func TestKeyOfCosign(t *testing.T) {
+	private, err := os.ReadFile("testdata/cosign.key")
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := os.ReadFile("testdata/cosign.pub")
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := ParsePrivate(private, "canal")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := ParsePublic(public)
+	if err != nil {
+		t.Fatal(err)
+	}
+	sealed, err := key.Seal([]byte(`{}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := other.Open(sealed); err != nil {
+		t.Errorf("the two halves do not fit: %v", err)
+	}
+	if _, err := ParsePrivate(private, "other"); !errors.Is(err, ErrPassphrase) {
+		t.Errorf("with another passphrase: %v", err)
+	}
+}
 
 func TestParseRefuses(t *testing.T) {
 	p384, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
