@@ -16,6 +16,7 @@ import (
 	"github.com/weighlock/weighlock/internal/pipeline"
 	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/report"
+	"github.com/weighlock/weighlock/internal/training"
 )
 
 // runFlags are the flags of run; approved holds the names of --approved-by.
@@ -36,7 +37,11 @@ baseline of the base revision, compare both on the same rows, and decide.
 
 Policy, evaluation rows, labels and baseline come from the base revision, so a change
 cannot write its own law. Everything is written to .weighlock/MODEL/ beside the
-configuration: report.json, evaluation.json, predictions.parquet and model/.`,
+configuration: report.json, evaluation.json, predictions.parquet and model/.
+
+A train.command runs in a sandbox (docs/training.md). Of the environment these matter to it:
+WEIGHLOCK_CACHE, the folder for what train.setup installs, and WEIGHLOCK_READ, a list of
+folders that commands may read besides the system's, such as an interpreter in your home.`,
 			codePassed, codeBlocked, codeMisconfigured, codeUndecided, codeInvalid, codeUnavailable, codeCancelled),
 		Example: `  weighlock run
   weighlock run --base v1.4.0
@@ -94,6 +99,7 @@ func weighIn(ctx context.Context, w world, flags runFlags) (*report.Report, erro
 	}
 	o.Tool = "weighlock " + version
 	o.Registry = w.registry()
+	o.Host = w.host(flags.quiet)
 	steps := newSteps(w, flags.quiet)
 	defer steps.stop()
 	o.Step = steps.begin
@@ -107,6 +113,29 @@ func (w world) registry() registry.Options {
 		Password: w.getenv("WEIGHLOCK_REGISTRY_PASSWORD"),
 		Log:      func(line string) { _, _ = fmt.Fprintln(w.stderr, line) },
 	}
+}
+
+// host is what training commands may have of this machine. Their output goes to stderr, cleaned.
+func (w world) host(quiet bool) training.Host {
+	h := training.Host{Getenv: w.getenv, Cache: w.getenv("WEIGHLOCK_CACHE"), Log: w.stderr}
+	if quiet {
+		h.Log = nil
+	}
+	if h.Cache == "" {
+		h.Cache = "/var/cache/weighlock" // root's home is closed to the sandbox's user
+		if os.Geteuid() != 0 {
+			h.Cache = ""
+			if folder, err := os.UserCacheDir(); err == nil {
+				h.Cache = filepath.Join(folder, "weighlock")
+			}
+		}
+	}
+	for _, path := range filepath.SplitList(w.getenv("WEIGHLOCK_READ")) {
+		if filepath.IsAbs(path) {
+			h.Read = append(h.Read, path)
+		}
+	}
+	return h
 }
 
 // absolute makes dir absolute; "" is the working directory.

@@ -21,12 +21,15 @@ import (
 
 	"github.com/google/go-containerregistry/pkg/registry"
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/weighlock/weighlock/internal/sandbox"
 )
 
 var update = flag.Bool("update", false, "rewrite what scripts and documentation expect")
 
 // TestMain lets scripts run the program itself, as a process of its own.
 func TestMain(m *testing.M) {
+	sandbox.Main()
 	testscript.Main(m, map[string]func(){"weighlock": main})
 }
 

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/weighlock/weighlock/internal/evaluation"
 	"github.com/weighlock/weighlock/internal/metric"
 	"github.com/weighlock/weighlock/internal/model"
 	"github.com/weighlock/weighlock/internal/modelimage"
@@ -22,8 +23,11 @@ var ErrMissing = errors.New("no baseline")
 // Baseline is one model's predictions on the evaluation rows of this run, and where the model came from.
 type Baseline struct {
 	Predictions metric.Predictions
-	// Model is the baseline model itself, where Weighlock can score it.
-	Model *model.Model
+	// Model is the baseline model itself, where Weighlock can score it; Opaque where it cannot.
+	Model  *model.Model
+	Opaque *model.Opaque
+	// Layers name what kept the base revision's commands away from everything else, where they ran.
+	Layers []string
 	// Commit is the revision whose model this is.
 	Commit string
 	// Back is how many first-parent commits lie between the base revision and Commit.
@@ -37,11 +41,18 @@ type Baseline struct {
 // Tag is the write-once tag of the image that a commit built.
 func Tag(commit string) string { return "sha-" + commit }
 
+// Wanted is what a baseline has to answer: the evaluation rows, and how the base revision would be trained on them.
+type Wanted struct {
+	Job  training.Job
+	Rows evaluation.Rows
+}
+
 // FromImage takes the image of the newest of these commits that has one and lets its model score the job's evaluation
 // rows. The commits run from the base revision backwards. The tag is a cache and no authority: the image must name the
-// commit itself. The error is ErrMissing when no commit has an image, and registry.ErrUnavailable when the registry
-// could not say.
-func FromImage(ctx context.Context, images *registry.Repository, commits []string, job training.Job) (Baseline, error) {
+// commit itself. An opaque model's stored predictions count if they are about these very rows; else its own predict
+// command scores them. The error is ErrMissing when no commit has an image, or it has one that nobody can score, and
+// registry.ErrUnavailable when the registry could not say.
+func FromImage(ctx context.Context, images *registry.Repository, commits []string, want Wanted) (Baseline, error) {
 	tags := make([]string, len(commits))
 	for i, commit := range commits {
 		tags[i] = Tag(commit)
@@ -73,10 +84,14 @@ func FromImage(ctx context.Context, images *registry.Repository, commits []strin
 	if err != nil {
 		return Baseline{}, fmt.Errorf("read baseline image %s: %w", b.Image, err)
 	}
+	if model.IsOpaque(files) {
+		err := fromOpaque(ctx, &b, images, opaqueImage{found.Digest, files, want})
+		return b, err
+	}
 	if b.Model, err = model.Load(files); err != nil {
 		return Baseline{}, fmt.Errorf("read baseline image %s: %w: %w", b.Image, err, registry.ErrInvalid)
 	}
-	if b.Predictions, err = training.Score(b.Model, job); err != nil {
+	if b.Predictions, err = training.Score(b.Model, want.Job); err != nil {
 		return Baseline{}, fmt.Errorf("score baseline image %s: %w", b.Image, err)
 	}
 	b.How = "image scored again on today's evaluation rows"
@@ -97,6 +112,7 @@ func TrainAgain(ctx context.Context, commit string, job training.Job) (Baseline,
 		return Baseline{}, fmt.Errorf("train base revision %s again: %w: %w", commit, err, ErrMissing)
 	}
 	return Baseline{
-		Predictions: result.Predictions, Model: result.Model, Commit: commit, How: "base revision trained again",
+		Predictions: result.Predictions, Model: result.Model, Opaque: result.Opaque, Layers: result.Layers, Commit: commit,
+		How: "base revision trained again",
 	}, nil
 }

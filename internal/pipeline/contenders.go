@@ -13,19 +13,25 @@ import (
 	"github.com/weighlock/weighlock/internal/metric"
 	"github.com/weighlock/weighlock/internal/model"
 	"github.com/weighlock/weighlock/internal/registry"
+	"github.com/weighlock/weighlock/internal/sandbox"
 	"github.com/weighlock/weighlock/internal/training"
 )
 
 // contender is one of the two that are compared: its predictions on the rows that judge, and how it scored on them.
 type contender struct {
-	// model is nil when it is opaque to Weighlock.
+	// model is nil when it is opaque to Weighlock; opaque is nil when it is not, or when there are predictions alone.
 	model       *model.Model
+	opaque      *model.Opaque
 	predictions metric.Predictions
 	// digest is that of the predictions.
 	digest     string
 	evaluation evaluation.Evaluation
 	// training and scoring are what these steps took; zero for a model that was only scored.
 	training, scoring time.Duration
+	// again are the predictions of a second training with the same seed, nil where nobody looked.
+	again *metric.Predictions
+	// layers name what kept training away from everything else, notes are for the report.
+	layers, notes []string
 	// origin says where a baseline came from; empty for the candidate.
 	origin baseline.Baseline
 }
@@ -40,23 +46,30 @@ func findCandidate(ctx context.Context, o Options, law *law, rows *rows) (*conte
 
 // trainCandidate fits the change on its own rows and scores it.
 func trainCandidate(ctx context.Context, o Options, law *law, rows *rows) (*contender, error) {
-	trainer, err := training.For(law.change.Train)
+	trainer, err := training.For(law.effective.Train)
 	if err != nil {
 		return nil, fail(gate.Misconfigured, err, "")
 	}
-	job := jobOf(law, rows, o.Workers)
 	begun := time.Now()
-	result, err := trainer.Train(ctx, job)
+	result, err := trainer.Train(ctx, jobOf(o, law, rows))
 	if err != nil {
-		return nil, fail(gate.Invalid, err, "")
+		return nil, trainingFailed(err)
 	}
 	took := time.Since(begun)
-	c, err := weighContender(law, rows, result.Model, result.Predictions)
+	c, err := weighContender(law, rows, result)
 	if err != nil {
 		return nil, err
 	}
 	c.training = took
 	return c, nil
+}
+
+// trainingFailed finds the decision that a failed training means: the change's fault, or this machine's.
+func trainingFailed(err error) error {
+	if errors.Is(err, sandbox.ErrUnavailable) {
+		return fail(gate.Misconfigured, err, "train: {sandbox: off} in the base revision's configuration runs commands without one; the report then says so")
+	}
+	return fail(gate.Invalid, err, "")
 }
 
 // findBaseline takes the base revision's image, or trains the base revision again. On a first run there is none.
@@ -68,7 +81,7 @@ func findBaseline(ctx context.Context, o Options, law *law, rows *rows) (*conten
 	if err != nil {
 		return nil, err
 	}
-	c, err := weighContender(law, rows, b.Model, b.Predictions)
+	c, err := weighContender(law, rows, training.Result{Model: b.Model, Opaque: b.Opaque, Predictions: b.Predictions, Layers: b.Layers})
 	if err != nil {
 		return nil, err
 	}
@@ -77,9 +90,8 @@ func findBaseline(ctx context.Context, o Options, law *law, rows *rows) (*conten
 }
 
 func baselineOf(ctx context.Context, o Options, law *law, rows *rows) (baseline.Baseline, error) {
-	job := baseJobOf(law, rows, o.Workers)
 	if o.Baseline != BaselineRetrain {
-		b, err := baselineImage(ctx, o, law, job)
+		b, err := baselineImage(ctx, o, law, rows)
 		if err == nil {
 			return b, nil
 		}
@@ -87,14 +99,18 @@ func baselineOf(ctx context.Context, o Options, law *law, rows *rows) (baseline.
 			return b, fail(gate.Unavailable, err, "--baseline retrain trains the base revision again instead")
 		}
 	}
-	b, err := baseline.TrainAgain(ctx, law.base.Commit, job)
+	b, err := baseline.TrainAgain(ctx, law.base.Commit, baseJobOf(o, law, rows))
+	if errors.Is(err, sandbox.ErrUnavailable) {
+		return b, trainingFailed(err)
+	}
 	if err != nil {
 		return b, fail(gate.Unavailable, err, "")
 	}
 	return b, nil
 }
 
-func baselineImage(ctx context.Context, o Options, law *law, job training.Job) (baseline.Baseline, error) {
+func baselineImage(ctx context.Context, o Options, law *law, rows *rows) (baseline.Baseline, error) {
+	job := baseJobOf(o, law, rows)
 	commits, err := law.ancestors(ctx, baseline.Lookback)
 	if err != nil {
 		return baseline.Baseline{}, err
@@ -103,28 +119,17 @@ func baselineImage(ctx context.Context, o Options, law *law, job training.Job) (
 	if err != nil {
 		return baseline.Baseline{}, err
 	}
-	return baseline.FromImage(ctx, images, commits, job)
-}
-
-// jobOf is what a trainer gets to fit the change.
-func jobOf(law *law, rows *rows, workers int) training.Job {
-	return training.Job{
-		Train: law.change.Train, Task: law.effective.Task, Target: law.effective.Data.Target, Exclude: excluded(law.change),
-		Rows: rows.train, Evaluate: rows.features, Classes: rows.classes, Seed: seedOf(rows.evaluation.Digest), Workers: workers,
-	}
-}
-
-// baseJobOf is what a trainer gets to fit the base revision: its own settings and its own rows.
-func baseJobOf(law *law, rows *rows, workers int) training.Job {
-	job := jobOf(law, rows, workers)
-	job.Train, job.Exclude, job.Rows = law.old.Train, excluded(law.old), rows.baseTrain
-	return job
+	return baseline.FromImage(ctx, images, commits, baseline.Wanted{Job: job, Rows: rows.evaluation})
 }
 
 // weighContender evaluates predictions, and measures how long scoring takes where there is a model to score.
-func weighContender(law *law, rows *rows, m *model.Model, p metric.Predictions) (*contender, error) {
-	c := &contender{model: m, predictions: p, digest: digestOf(p)}
+func weighContender(law *law, rows *rows, r training.Result) (*contender, error) {
+	m, p := r.Model, r.Predictions
+	c := &contender{model: m, opaque: r.Opaque, predictions: p, again: r.Again, digest: digestOf(p), layers: r.Layers, notes: r.Notes}
 	options := evaluation.Options{Model: law.effective.Model}
+	if c.opaque != nil {
+		options.ModelDigest, options.ModelBytes = c.opaque.Digest(), c.opaque.Size()
+	}
 	if m != nil {
 		options.ModelDigest, options.ModelBytes = m.Digest(), m.Size()
 		begun := time.Now()

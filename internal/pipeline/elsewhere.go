@@ -10,6 +10,7 @@ import (
 	"github.com/weighlock/weighlock/internal/evaluation"
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/git"
+	"github.com/weighlock/weighlock/internal/training"
 )
 
 // Elsewhere is a change that a job without any right has trained, as a job with rights sees it: two trees that are only
@@ -65,5 +66,5 @@ func (e *Elsewhere) candidate(law *law, rows *rows) (*contender, error) {
 		return nil, fail(gate.Invalid, fmt.Errorf("read predictions: %w", err),
 			"when the base branch has moved since, run the pull request's job again")
 	}
-	return weighContender(law, rows, nil, p)
+	return weighContender(law, rows, training.Result{Predictions: p})
 }

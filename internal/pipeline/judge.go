@@ -19,6 +19,7 @@ func judge(o Options, law *law, rows *rows, candidate, base *contender) (*gate.R
 		digests = append(digests, base.digest)
 	}
 	in.Seed = seedOf(digests...)
+	in.Seeds = candidate.spread(law.effective.Policy, rows.evaluation)
 	result, err := gate.Decide(in)
 	if err != nil {
 		return nil, fail(gate.Misconfigured, fmt.Errorf("judge: %w", err), "")
@@ -84,6 +85,7 @@ func describe(o Options, law *law, weighed outcome, err error) *report.Report {
 	}
 	in.Policy.ApprovedBy = approvers(o.Approvals, law)
 	describeContenders(&in, weighed)
+	describeTraining(&in, law, weighed)
 	return report.New(in)
 }
 
@@ -91,6 +93,11 @@ func describeContenders(in *report.Inputs, weighed outcome) {
 	if c := weighed.candidate; c != nil {
 		in.Candidate = &report.Contender{Predictions: c.predictions, Evaluation: c.evaluation}
 		in.Measured.TrainSeconds, in.Measured.RowMicroseconds = c.training.Seconds(), c.rowMicroseconds()
+		in.Training.Sandbox, in.Training.Repeated = c.layers, c.again != nil
+		in.Warnings = append(in.Warnings, c.notes...)
+		if c.opaque != nil {
+			in.ModelFile = report.ModelFile{Digest: c.opaque.Digest(), Kind: c.opaque.Kind(), Bytes: c.opaque.Size()}
+		}
 		if c.model != nil {
 			in.ModelFile = report.ModelFile{Digest: c.model.Digest(), Kind: c.model.Kind(), Bytes: c.model.Size()}
 		}

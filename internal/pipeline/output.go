@@ -121,6 +121,9 @@ func writeContender(folder string, rows evaluation.Rows, c *contender) error {
 	if err := predictions.CloseAtomicallyReplace(); err != nil {
 		return err
 	}
+	if c.opaque != nil {
+		return writeFiles(filepath.Join(folder, ModelFolder), c.opaque.Files())
+	}
 	if c.model == nil {
 		return nil
 	}
@@ -131,7 +134,7 @@ func writeContender(folder string, rows evaluation.Rows, c *contender) error {
 	return writeFiles(filepath.Join(folder, ModelFolder), files)
 }
 
-// writeFiles writes a flat set of files into a folder of their own.
+// writeFiles writes a set of files by slash-separated path into a folder of their own.
 func writeFiles(folder string, files map[string][]byte) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
@@ -142,7 +145,11 @@ func writeFiles(folder string, files map[string][]byte) error {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		if err := renameio.WriteFile(filepath.Join(folder, name), files[name], 0o644); err != nil {
+		file := filepath.Join(folder, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
+			return err
+		}
+		if err := renameio.WriteFile(file, files[name], 0o644); err != nil {
 			return err
 		}
 	}

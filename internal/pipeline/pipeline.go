@@ -12,6 +12,7 @@ import (
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/report"
+	"github.com/weighlock/weighlock/internal/training"
 )
 
 // DefaultConfig is the configuration file that is read when none is named.
@@ -57,6 +58,8 @@ type Options struct {
 	Tool string
 	// Workers bounds parallelism, 0 for one per processor.
 	Workers int
+	// Host is what training commands may have of this machine.
+	Host training.Host
 	// Step is told the name of each step as it begins; it may be nil.
 	Step func(name string)
 }

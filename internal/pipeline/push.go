@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -119,6 +120,9 @@ func savedModel(folder string, saved *report.Report) (map[string][]byte, error) 
 		return nil, fail(gate.Misconfigured, err, "")
 	}
 	defer func() { _ = root.Close() }()
+	if model.IsOpaque(root.FS()) {
+		return savedOpaque(root.FS(), saved)
+	}
 	m, err := model.Load(root.FS())
 	if err != nil {
 		return nil, fail(gate.Invalid, fmt.Errorf("read the last run's model: %w", err), "weighlock run again")
@@ -127,6 +131,22 @@ func savedModel(folder string, saved *report.Report) (map[string][]byte, error) 
 		return nil, fail(gate.Invalid, fmt.Errorf("read the last run's model: it is %s, but %s was weighed", m.Digest(), saved.ModelFile.Digest), "weighlock run again")
 	}
 	return m.Files()
+}
+
+// savedOpaque is savedModel for a model whose files nobody opens here.
+func savedOpaque(files fs.FS, saved *report.Report) (map[string][]byte, error) {
+	m, err := model.LoadOpaque(files)
+	switch {
+	case err != nil:
+		return nil, fail(gate.Invalid, fmt.Errorf("read the last run's model: %w", err), "weighlock run again")
+	case m.Digest() != saved.ModelFile.Digest:
+		err = fmt.Errorf("read the last run's model: it is %s, but %s was weighed", m.Digest(), saved.ModelFile.Digest)
+		return nil, fail(gate.Invalid, err, "weighlock run again")
+	case m.Spec().Predict == nil:
+		err = fmt.Errorf("push %s: the run left a model that only its own program can read, and names no train.predict command: it was judged, and cannot be served", saved.Model)
+		return nil, fail(gate.Misconfigured, err, "train.predict: [python3, predict.py] names the command that scores rows with it")
+	}
+	return m.Files(), nil
 }
 
 // savedDocuments are what goes beside the image: how it scored, on which rows, and the whole report. Predictions leave

@@ -159,6 +159,8 @@ func (r *Report) facts() [][2]string {
 		{"baseline image", r.Base.Image},
 		{"baseline found", r.Base.How},
 		{"model", r.ModelFile.Digest},
+		{"kind of model", opaqueKind(r.ModelFile.Kind)},
+		{"training", r.trained()},
 		{"data", r.Data.Digest},
 		{"evaluation set", r.Data.Evaluation.Digest},
 		{"policy", r.Policy.Digest},
@@ -171,6 +173,14 @@ func (r *Report) facts() [][2]string {
 		}
 	}
 	return out
+}
+
+// opaqueKind is a kind of model worth a line of its own: one that Weighlock cannot read.
+func opaqueKind(kind string) string {
+	if strings.HasPrefix(kind, "opaque") {
+		return kind
+	}
+	return ""
 }
 
 func (r *Report) footer() string {

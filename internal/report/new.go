@@ -30,6 +30,7 @@ type Inputs struct {
 	Data      Data
 	Policy    Policy
 	ModelFile ModelFile
+	Training  Training
 	Measured  Measured
 	Checks    []dataset.Check
 	Warnings  []string
@@ -59,7 +60,7 @@ type Inputs struct {
 func New(in Inputs) *Report {
 	r := &Report{
 		Version: Version, Tool: in.Tool, Model: in.Model, Task: in.Task, Created: in.Created, Head: in.Head, Base: in.Base,
-		Data: in.Data, Policy: in.Policy, ModelFile: in.ModelFile, Measured: in.Measured, Failure: in.Failure,
+		Data: in.Data, Policy: in.Policy, ModelFile: in.ModelFile, Training: in.Training, Measured: in.Measured, Failure: in.Failure,
 		FirstRun: in.FirstRun, Reasons: []string{}, Rules: []Rule{}, Warnings: list(in.Warnings),
 		Checks: list(in.Checks), Waivers: []Waiver{},
 	}

@@ -42,6 +42,8 @@ type Report struct {
 	// Failure is why nothing was compared, or nil.
 	Failure   *Failure  `json:"failure,omitempty"`
 	ModelFile ModelFile `json:"model_file,omitzero"`
+	// Training says how the candidate came to be; zero for a run that did not come so far.
+	Training Training `json:"training,omitzero"`
 	// Slices show how both models scored where the policy looks closer.
 	Slices []Slice `json:"slices,omitempty"`
 	Plots  *Plots  `json:"plots,omitempty"`
@@ -192,6 +194,24 @@ type Failure struct {
 	Message string `json:"message"`
 	// Hint is the one thing to do about it, or empty.
 	Hint string `json:"hint,omitempty"`
+}
+
+// Training says how the candidate was made, and what kept it away from everything else meanwhile.
+type Training struct {
+	// How is "estimator ridge", the command, or the file of predictions that an earlier step made.
+	How string `json:"how"`
+	// Sandbox names the layers that were active, such as "landlock 7"; empty where nothing of the change ran.
+	Sandbox []string `json:"sandbox,omitempty"`
+	// Repeats are metrics that a second training with the same seed changed; Repeated says that there was one.
+	Repeated bool     `json:"repeated,omitempty"`
+	Repeats  []Repeat `json:"repeats,omitempty"`
+}
+
+// Repeat is one metric of two trainings with the same seed.
+type Repeat struct {
+	Rule   string  `json:"rule"`
+	First  float64 `json:"first"`
+	Second float64 `json:"second"`
 }
 
 // ModelFile identifies the candidate's model; empty when the candidate left predictions only.

@@ -87,9 +87,27 @@ func (t terminal) head(r *Report) {
 	if n := r.Data.Evaluation.Rows; n > 0 {
 		t.fact("judged on", fmt.Sprintf("%s of %s rows", count(n), count(max(n, r.Data.Rows))))
 	}
+	if trained := r.trained(); trained != "" {
+		t.fact("trained", trained)
+	}
 	if took := r.took(); took != "" {
 		t.fact("took", took)
 	}
+}
+
+// trained says how a candidate was made where something of the change ran, and what it could not reach.
+func (r *Report) trained() string {
+	if len(r.Training.Sandbox) == 0 {
+		return ""
+	}
+	text := cleanTo(r.Training.How, 200) + ", kept by " + cleanTo(strings.Join(r.Training.Sandbox, ", "), 200)
+	switch {
+	case !r.Training.Repeated:
+		return text
+	case len(r.Training.Repeats) == 0:
+		return text + "; a second training with the same seed gave the same"
+	}
+	return text + fmt.Sprintf("; a second training with the same seed changed %d rules", len(r.Training.Repeats))
 }
 
 // took says how long the run was, and how fast and large the model is.

@@ -42,7 +42,7 @@ func systemPaths(network bool) []string {
 	paths := []string{
 		"/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt",
 		"/etc/alternatives", "/etc/ca-certificates", "/etc/fonts", "/etc/group", "/etc/ld.so.cache", "/etc/ld.so.conf",
-		"/etc/ld.so.conf.d", "/etc/localtime", "/etc/mime.types", "/etc/nsswitch.conf", "/etc/os-release", "/etc/passwd",
+		"/etc/ld.so.conf.d", "/etc/alpine-release", "/etc/debian_version", "/etc/lsb-release", "/etc/redhat-release", "/etc/localtime", "/etc/mime.types", "/etc/nsswitch.conf", "/etc/os-release", "/etc/passwd",
 		"/etc/pki", "/etc/python3", "/etc/python3.11", "/etc/python3.12", "/etc/python3.13", "/etc/ssl/certs",
 		"/etc/ssl/openssl.cnf", "/etc/timezone", "/proc", "/sys/devices/system", "/sys/fs/cgroup", "/sys/kernel/mm",
 	}

@@ -31,10 +31,6 @@ func launch() int {
 }
 
 func becomeCommand(o order) error {
-	path, err := lookPath(o.Spec)
-	if err != nil {
-		return err
-	}
 	if err := os.Chdir(o.Spec.Dir); err != nil {
 		return err
 	}
@@ -70,34 +66,48 @@ func becomeCommand(o order) error {
 			return fmt.Errorf("restrict system calls: %w", err)
 		}
 	}
-	if err := syscall.Exec(path, o.Spec.Argv, o.Spec.Env); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
-	}
-	return nil
+	return execute(o.Spec)
 }
 
-// lookPath finds the command in the PATH of the child's own environment.
-func lookPath(spec Spec) (string, error) {
+// execute becomes the first program of that name in the PATH of the child's own environment that the child may run. A
+// folder that it may not enter, such as root's home, is passed over.
+func execute(spec Spec) error {
+	var denied error
+	for _, path := range candidates(spec) {
+		err := syscall.Exec(path, spec.Argv, spec.Env)
+		switch {
+		case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
+			denied = fmt.Errorf("%s: the sandbox does not let it run: %w", path, err)
+		case !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR):
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if denied != nil {
+		return denied
+	}
+	if strings.ContainsRune(spec.Argv[0], filepath.Separator) {
+		return fmt.Errorf("%s: %w", spec.Argv[0], unix.ENOENT)
+	}
+	return fmt.Errorf("%s is not in PATH", spec.Argv[0])
+}
+
+func candidates(spec Spec) []string {
 	name := spec.Argv[0]
 	if strings.ContainsRune(name, filepath.Separator) {
 		if !filepath.IsAbs(name) {
 			name = filepath.Join(spec.Dir, name)
 		}
-		return name, nil
+		return []string{name}
 	}
+	var paths []string
 	for _, variable := range spec.Env {
-		list, ok := strings.CutPrefix(variable, "PATH=")
-		if !ok {
-			continue
-		}
-		for _, folder := range filepath.SplitList(list) {
-			candidate := filepath.Join(folder, name)
-			if info, err := os.Stat(candidate); err == nil && !info.IsDir() && info.Mode()&0o111 != 0 {
-				return candidate, nil
+		if list, ok := strings.CutPrefix(variable, "PATH="); ok {
+			for _, folder := range filepath.SplitList(list) {
+				paths = append(paths, filepath.Join(folder, name))
 			}
 		}
 	}
-	return "", fmt.Errorf("%s is not in PATH", name)
+	return paths
 }
 
 func setLimits(o order) error {

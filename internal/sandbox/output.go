@@ -72,7 +72,7 @@ func (c *cleaner) extend(part []byte) {
 func (c *cleaner) endLine() {
 	text := c.clean(c.line)
 	if words := strings.TrimSpace(string(text[len(c.prefix):])); words != "" {
-		c.lastly = words
+		c.lastly = shortened(words)
 	}
 	c.line = c.line[:0]
 	if len(c.tail) == 0 && c.written+len(text) <= c.budget/2 {
@@ -88,10 +88,25 @@ func (c *cleaner) endLine() {
 	}
 }
 
-// clean replaces what a terminal or a CI system would obey. Invalid UTF-8 becomes U+FFFD.
+// shortened keeps a line fit for an error message.
+func shortened(line string) string {
+	const most = 300
+	if len(line) <= most {
+		return line
+	}
+	return strings.ToValidUTF8(line[:most], "") + "…"
+}
+
+// clean replaces what a terminal or a CI system would obey: some look for "##" anywhere in a line. Invalid UTF-8 becomes
+// U+FFFD.
 func (c *cleaner) clean(line []byte) []byte {
 	text := append([]byte(nil), c.prefix...)
+	before := rune(0)
 	for _, r := range string(line) {
+		if r == '#' && before == '#' {
+			text = append(text, ' ')
+		}
+		before = r
 		switch {
 		case r == '\t':
 			text = append(text, ' ', ' ')

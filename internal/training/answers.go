@@ -37,7 +37,7 @@ type sheet struct {
 func (s sheet) answers(content []byte) (metric.Predictions, error) {
 	p, err := s.read(content)
 	if err != nil {
-		return metric.Predictions{}, fmt.Errorf("read predictions: %w: %w", err, ErrTraining)
+		return metric.Predictions{}, blamed(fmt.Errorf("read predictions: %w", err))
 	}
 	return p, nil
 }

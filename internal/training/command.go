@@ -52,7 +52,7 @@ func (command) once(ctx context.Context, job Job) (Result, error) {
 	defer func() { _ = w.remove() }()
 	t, err := newTables(job)
 	if err != nil {
-		return Result{}, fmt.Errorf("train by command: %w: %w", err, ErrTraining)
+		return Result{}, blamed(fmt.Errorf("train by command: %w", err))
 	}
 	if err := w.fill(ctx, job.Tree); err != nil {
 		return Result{}, fmt.Errorf("train by command: %w", err)
@@ -89,7 +89,7 @@ func collect(ctx context.Context, w *workspace, job Job, t tables, k kept) (Resu
 	result := Result{Layers: k.layers}
 	root, err := os.OpenRoot(w.path("out"))
 	if err != nil {
-		return result, fmt.Errorf("read what training left: %w: %w", err, ErrTraining)
+		return result, blamed(fmt.Errorf("read what training left: %w", err))
 	}
 	defer func() { _ = root.Close() }()
 	files, err := readModel(root)
@@ -103,12 +103,12 @@ func collect(ctx context.Context, w *workspace, job Job, t tables, k kept) (Resu
 	}
 	if files != nil {
 		if result.Opaque, err = model.NewOpaque(opaqueSpec(job, t, files, k.source)); err != nil {
-			return result, fmt.Errorf("%w: %w", err, ErrTraining)
+			return result, blamed(fmt.Errorf("%w", err))
 		}
 	}
 	if job.Train.Predict != nil {
 		if result.Opaque == nil {
-			return result, fmt.Errorf("read what training left: WEIGHLOCK_MODEL is empty, so train.predict has nothing to score with: %w", ErrTraining)
+			return result, blamed(fmt.Errorf("read what training left: WEIGHLOCK_MODEL is empty, so train.predict has nothing to score with"))
 		}
 		result.Predictions, _, err = ScoreOpaque(ctx, result.Opaque, job)
 		return result, err
@@ -135,7 +135,7 @@ func readAnswers(root *os.Root, job Job, t tables) (metric.Predictions, error) {
 	var found []string
 	entries, err := os.ReadDir(root.Name())
 	if err != nil {
-		return metric.Predictions{}, fmt.Errorf("read predictions: %w: %w", err, ErrTraining)
+		return metric.Predictions{}, blamed(fmt.Errorf("read predictions: %w", err))
 	}
 	for _, entry := range entries {
 		if entry.Name() == predictionsFile || strings.HasPrefix(entry.Name(), predictionsFile+".") {
@@ -144,14 +144,14 @@ func readAnswers(root *os.Root, job Job, t tables) (metric.Predictions, error) {
 	}
 	switch len(found) {
 	case 0:
-		return metric.Predictions{}, fmt.Errorf("read predictions: the command left none in WEIGHLOCK_PREDICTIONS: %w", ErrTraining)
+		return metric.Predictions{}, blamed(fmt.Errorf("read predictions: the command left none in WEIGHLOCK_PREDICTIONS"))
 	case 1:
 	default:
-		return metric.Predictions{}, fmt.Errorf("read predictions: the command left %s, want one file: %w", strings.Join(found, " and "), ErrTraining)
+		return metric.Predictions{}, blamed(fmt.Errorf("read predictions: the command left %s, want one file", strings.Join(found, " and ")))
 	}
 	content, err := readHandedBack(root, found[0], maxPredictions)
 	if err != nil {
-		return metric.Predictions{}, fmt.Errorf("read predictions: %w: %w", err, ErrTraining)
+		return metric.Predictions{}, blamed(fmt.Errorf("read predictions: %w", err))
 	}
 	return sheet{id: t.id, row: t.row, task: job.Task, classes: job.Classes}.answers(content)
 }
@@ -192,10 +192,10 @@ func (w *workspace) run(ctx context.Context, s step) ([]string, error) {
 	case errors.Is(err, sandbox.ErrUnavailable):
 		return nil, fmt.Errorf("%s: %w", s.what, err)
 	case err != nil:
-		return nil, fmt.Errorf("%s: %w: %w", s.what, err, ErrTraining)
+		return nil, blamed(fmt.Errorf("%s: %w", s.what, err))
 	}
 	if err := result.Failure(spec.Limits); err != nil {
-		return nil, fmt.Errorf("%s: %s %w: %w", s.what, shown, err, ErrTraining)
+		return nil, blamed(fmt.Errorf("%s: %s %w", s.what, shown, err))
 	}
 	return result.Layers, nil
 }

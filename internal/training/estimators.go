@@ -25,7 +25,7 @@ func (estimators) Train(ctx context.Context, job Job) (Result, error) {
 		if ctx.Err() != nil {
 			return Result{}, ctx.Err()
 		}
-		return Result{}, fmt.Errorf("fit %s: %w: %w", job.Train.Estimator, err, ErrTraining)
+		return Result{}, blamed(fmt.Errorf("fit %s: %w", job.Train.Estimator, err))
 	}
 	predictions, err := Score(fitted, job)
 	if err != nil {

@@ -13,14 +13,14 @@ type given struct{}
 // Train reads the file of predictions. Its ids are the data's own.
 func (given) Train(_ context.Context, job Job) (Result, error) {
 	if job.ID == "" {
-		return Result{}, fmt.Errorf("read %s: predictions are matched to rows by id, and data.id names no column: %w", job.Train.Predictions, ErrTraining)
+		return Result{}, blamed(fmt.Errorf("read %s: predictions are matched to rows by id, and data.id names no column", job.Train.Predictions))
 	}
 	content, err := job.Tree.Predictions()
 	if errors.Is(err, fs.ErrNotExist) {
-		return Result{}, fmt.Errorf("read %s: the step that makes it left nothing: %w: %w", job.Train.Predictions, fs.ErrNotExist, ErrTraining)
+		return Result{}, blamed(fmt.Errorf("read %s: the step that makes it left nothing: %w", job.Train.Predictions, fs.ErrNotExist))
 	}
 	if err != nil {
-		return Result{}, fmt.Errorf("read %s: %w: %w", job.Train.Predictions, err, ErrTraining)
+		return Result{}, blamed(fmt.Errorf("read %s: %w", job.Train.Predictions, err))
 	}
 	rows := make(map[string]int, len(job.Keys))
 	for row, key := range job.Keys {

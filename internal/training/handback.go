@@ -95,10 +95,10 @@ func readModel(root *os.Root) (map[string][]byte, error) {
 		return nil
 	})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("read model: the folder is gone: %w", ErrTraining)
+		return nil, blamed(fmt.Errorf("read model: the folder is gone"))
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read model: %w: %w", err, ErrTraining)
+		return nil, blamed(fmt.Errorf("read model: %w", err))
 	}
 	if len(files) == 0 {
 		return nil, nil

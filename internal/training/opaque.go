@@ -30,10 +30,10 @@ func opaqueSpec(job Job, t tables, files, source map[string][]byte) model.Opaque
 func ScoreOpaque(ctx context.Context, o *model.Opaque, job Job) (metric.Predictions, []string, error) {
 	spec := o.Spec()
 	if spec.Predict == nil {
-		return metric.Predictions{}, nil, fmt.Errorf("score opaque model: it has no predict command: %w", ErrTraining)
+		return metric.Predictions{}, nil, blamed(fmt.Errorf("score opaque model: it has no predict command"))
 	}
 	if spec.Task != job.Task {
-		return metric.Predictions{}, nil, fmt.Errorf("score opaque model: it answers a %s task, the policy asks for %s: %w", spec.Task, job.Task, ErrTraining)
+		return metric.Predictions{}, nil, blamed(fmt.Errorf("score opaque model: it answers a %s task, the policy asks for %s", spec.Task, job.Task))
 	}
 	job.Rows, job.ID, job.Target = nil, spec.ID, spec.Target
 	job.Train.Predict, job.Train.Setup, job.Train.Format = spec.Predict, spec.Setup, spec.Format
@@ -48,7 +48,7 @@ func ScoreOpaque(ctx context.Context, o *model.Opaque, job Job) (metric.Predicti
 	}
 	t, err := newTables(job)
 	if err != nil {
-		return metric.Predictions{}, nil, fmt.Errorf("score opaque model: %w: %w", err, ErrTraining)
+		return metric.Predictions{}, nil, blamed(fmt.Errorf("score opaque model: %w", err))
 	}
 	// Columns that are new since are not for a model that does not know them.
 	known := append([]string{t.id}, featureNames(spec.Features)...)
@@ -69,7 +69,7 @@ func ScoreOpaque(ctx context.Context, o *model.Opaque, job Job) (metric.Predicti
 	}
 	root, err := os.OpenRoot(w.path("out"))
 	if err != nil {
-		return metric.Predictions{}, nil, fmt.Errorf("read predictions: %w: %w", err, ErrTraining)
+		return metric.Predictions{}, nil, blamed(fmt.Errorf("read predictions: %w", err))
 	}
 	defer func() { _ = root.Close() }()
 	classes := job.Classes

@@ -12,11 +12,11 @@ import (
 // Score lets a model predict the job's evaluation rows and puts its classes into the job's order.
 func Score(m *model.Model, job Job) (metric.Predictions, error) {
 	if m.Task() != job.Task {
-		return metric.Predictions{}, fmt.Errorf("score evaluation rows: the model answers a %s task, the policy asks for %s: %w", m.Task(), job.Task, ErrTraining)
+		return metric.Predictions{}, blamed(fmt.Errorf("score evaluation rows: the model answers a %s task, the policy asks for %s", m.Task(), job.Task))
 	}
 	p, err := m.Predict(job.Evaluate)
 	if err != nil {
-		return metric.Predictions{}, fmt.Errorf("score evaluation rows: %w: %w", err, ErrTraining)
+		return metric.Predictions{}, blamed(fmt.Errorf("score evaluation rows: %w", err))
 	}
 	return AlignClasses(p, job.Classes)
 }
@@ -31,7 +31,7 @@ func AlignClasses(p metric.Predictions, classes []string) (metric.Predictions, e
 	for i, class := range p.Classes {
 		at := slices.Index(classes, class)
 		if at < 0 {
-			return metric.Predictions{}, fmt.Errorf("align classes: the model predicts class %q, which is not in the data: %w", class, ErrTraining)
+			return metric.Predictions{}, blamed(fmt.Errorf("align classes: the model predicts class %q, which is not in the data", class))
 		}
 		to[i] = int32(at)
 	}
@@ -44,7 +44,7 @@ func AlignClasses(p metric.Predictions, classes []string) (metric.Predictions, e
 	}
 	from, k := len(p.Classes), len(classes)
 	if k > 0 && len(p.Labels) > math.MaxInt/k {
-		return metric.Predictions{}, fmt.Errorf("align classes: %d rows of %d classes: %w", len(p.Labels), k, ErrTraining)
+		return metric.Predictions{}, blamed(fmt.Errorf("align classes: %d rows of %d classes", len(p.Labels), k))
 	}
 	aligned.Probabilities = make([]float64, len(p.Labels)*k)
 	for row := range p.Labels {

@@ -56,7 +56,7 @@ func install(ctx context.Context, host Host, train config.Train, folder string) 
 	}
 	inputs, err := setupInputs(train.Setup, folder)
 	if err != nil {
-		return installed{}, fmt.Errorf("run train.setup: %w: %w", err, ErrTraining)
+		return installed{}, blamed(fmt.Errorf("run train.setup: %w", err))
 	}
 	if host.Cache == "" || !Reachable(parentThatIs(host.Cache)) {
 		return installed{}, fmt.Errorf("run train.setup: the folder for installed packages, %q, cannot be entered by the sandbox's user: set WEIGHLOCK_CACHE", host.Cache)
@@ -118,10 +118,10 @@ func (i installed) fill(ctx context.Context, host Host, train config.Train, inpu
 		case errors.Is(err, sandbox.ErrUnavailable):
 			return fmt.Errorf("run train.setup: %w", err)
 		case err != nil:
-			return fmt.Errorf("run train.setup: %w: %w", err, ErrTraining)
+			return blamed(fmt.Errorf("run train.setup: %w", err))
 		}
 		if err := result.Failure(spec.Limits); err != nil {
-			return fmt.Errorf("run train.setup: %s %w: %w", strings.Join(argv, " "), err, ErrTraining)
+			return blamed(fmt.Errorf("run train.setup: %s %w", strings.Join(argv, " "), err))
 		}
 	}
 	return settle(env)
@@ -226,7 +226,7 @@ func interpreter(host Host) string {
 		if err != nil {
 			continue
 		}
-		if info, err := os.Stat(name); err == nil {
+		if info, err := os.Stat(name); err == nil && Reachable(filepath.Dir(name)) {
 			return fmt.Sprintf("%s %d %d", name, info.Size(), info.ModTime().Unix())
 		}
 	}

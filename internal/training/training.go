@@ -17,6 +17,14 @@ import (
 // judged. Such a run is invalid (exit code 4), never blocked and never passed.
 var ErrTraining = errors.New("training")
 
+// blamed marks an error as ErrTraining without adding a word to it.
+func blamed(err error) error { return blame{err} }
+
+type blame struct{ error }
+
+// Unwrap gives the cause and the mark.
+func (b blame) Unwrap() []error { return []error{b.error, ErrTraining} }
+
 // ErrUnsupported marks a way of training that this build cannot run, which is a mistake in the configuration.
 var ErrUnsupported = errors.New("not supported")
 
@@ -53,11 +61,11 @@ type Job struct {
 type Tree struct {
 	// Copy writes it, without .git, into an empty folder.
 	Copy func(ctx context.Context, into string) error
-	// Folder is that of the configuration: where commands run, and where the paths below start.
-	Folder string
 	// Hidden are files that hold labels, Secret their contents: no copy of them is left in the tree under any name.
 	Hidden []string
 	Secret [][]byte
+	// Folder is that of the configuration: where commands run, and where Files start.
+	Folder string
 	// Files are folders of features that git may not hold; they are read where they are, below Dir.
 	Files []string
 	Dir   string

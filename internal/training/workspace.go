@@ -115,11 +115,11 @@ func (w *workspace) fill(ctx context.Context, t Tree) error {
 }
 
 func hiddenIn(t Tree) []string {
-	var names []string
+	names := []string{filepath.Join(filepath.FromSlash(t.Folder), ".weighlock")}
 	for _, name := range t.Hidden {
-		names = append(names, filepath.Join(filepath.FromSlash(t.Folder), filepath.FromSlash(name)))
+		names = append(names, filepath.FromSlash(name))
 	}
-	return append(names, filepath.Join(filepath.FromSlash(t.Folder), ".weighlock"))
+	return names
 }
 
 // removeCopies takes out every file with the content of a secret one, whatever its name.
@@ -157,10 +157,10 @@ func (w *workspace) link(root *os.Root, t Tree) error {
 		}
 		outside, err := filepath.EvalSymlinks(filepath.Join(t.Dir, inside))
 		if err != nil {
-			return fmt.Errorf("read data.files: %s: %w: %w", name, fs.ErrNotExist, ErrTraining)
+			return blamed(fmt.Errorf("read data.files: %s: %w", name, fs.ErrNotExist))
 		}
 		if relative, err := filepath.Rel(t.Dir, outside); err != nil || !filepath.IsLocal(relative) {
-			return fmt.Errorf("read data.files: %s leads out of the repository: %w", name, ErrTraining)
+			return blamed(fmt.Errorf("read data.files: %s leads out of the repository", name))
 		}
 		if err := root.MkdirAll(filepath.Dir(inside), 0o755); err != nil {
 			return err
@@ -223,7 +223,7 @@ func (w *workspace) source(t Tree) (map[string][]byte, error) {
 			return err
 		}
 		if total += int64(len(content)); total > size || len(files) == most {
-			return fmt.Errorf("keep source for train.predict: the repository holds more than %d files or %d MiB besides its data: put train.predict into a folder with a weighlock.yaml of its own: %w", most, size>>20, ErrTraining)
+			return blamed(fmt.Errorf("keep source for train.predict: the repository holds more than %d files or %d MiB besides its data: put train.predict into a folder with a weighlock.yaml of its own", most, size>>20))
 		}
 		files[name] = content
 		return nil
