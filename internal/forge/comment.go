@@ -130,8 +130,12 @@ func (c *Client) settle(ctx context.Context, say Comment, mine []own) (Spoken, e
 // marker is that of the comment to write, with the history that the last one carried.
 func (say Comment) marker(last *Marker) Marker {
 	m := Marker{Key: say.Key, Head: say.Head, Run: say.Run, Attempt: say.Attempt, At: stamp(say.At), Values: say.Values}
+	m.Since = m.At
 	m.Past = append(m.Past, say.Summary)
 	if last != nil {
+		if last.Head == say.Head && last.Since != "" {
+			m.Since = last.Since
+		}
 		for _, p := range last.Past {
 			if len(m.Past) < mostPast && (p.Run != say.Run || p.Head != say.Head) {
 				m.Past = append(m.Past, p)

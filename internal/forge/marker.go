@@ -8,8 +8,8 @@ import (
 	"unicode"
 )
 
-// Marker is the invisible first line of our comment. It says which comment this is and which run wrote it; nothing that
-// decides is ever read from it.
+// Marker is the invisible first line of our comment. It says which comment this is and which run wrote it, and what
+// it showed people: what they answer is about that. No number that decides is ever read from it.
 type Marker struct {
 	Version int `json:"v"`
 	// Key tells the comments of one pull request apart; it is compared as a whole.
@@ -19,8 +19,9 @@ type Marker struct {
 	// Run and Attempt order the runs: an older one never overwrites a newer.
 	Run     int64 `json:"run"`
 	Attempt int   `json:"attempt"`
-	// At is when, RFC 3339 in UTC.
-	At string `json:"at"`
+	// At is when, Since is when a comment of this key first showed this head; RFC 3339 in UTC.
+	At    string `json:"at"`
+	Since string `json:"since"`
 	// Values are the values of blocking rules by name: what a waiver that names no value accepts.
 	Values map[string]float64 `json:"values,omitempty"`
 	// Past are earlier runs, the newest first.
@@ -112,6 +113,6 @@ func withoutTime(body string) string {
 		return body
 	}
 	_, rest, _ := strings.Cut(body, "\n")
-	m.At = ""
+	m.At, m.Since = "", ""
 	return fmt.Sprintf("%s\n%s", m, rest)
 }

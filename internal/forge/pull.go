@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"strings"
-	"time"
 
 	"github.com/google/go-github/v60/github"
 )
@@ -20,6 +19,9 @@ type Pull struct {
 	Fork           bool
 	Author         string
 	Open, Merged   bool
+	// Merge is the commit that merges it: the code host's own try while it is open, the one on the branch afterwards. It
+	// is empty while the code host has not tried, or where it cannot be merged.
+	Merge string
 }
 
 // Approval is a review that approves one commit.
@@ -42,7 +44,7 @@ func (c *Client) pull(p *github.PullRequest) Pull {
 	return Pull{
 		Number: p.GetNumber(), Head: p.GetHead().GetSHA(), Base: p.GetBase().GetSHA(), BaseBranch: p.GetBase().GetRef(),
 		HeadRepository: head, Fork: !strings.EqualFold(head, c.owner+"/"+c.repo), Author: p.GetUser().GetLogin(),
-		Open: p.GetState() == "open", Merged: p.GetMerged() || p.MergedAt != nil,
+		Merge: p.GetMergeCommitSHA(), Open: p.GetState() == "open", Merged: p.GetMerged() || p.MergedAt != nil,
 	}
 }
 
@@ -145,11 +147,15 @@ func (c *Client) FirstParents(ctx context.Context, rev string, n int) ([]string,
 	return chain, nil
 }
 
-// CommitTime is the committer's date of a commit.
-func (c *Client) CommitTime(ctx context.Context, commit string) (time.Time, error) {
+// Parents are those of a commit, the first one first.
+func (c *Client) Parents(ctx context.Context, commit string) ([]string, error) {
 	found, _, err := c.gh.Repositories.GetCommit(ctx, c.owner, c.repo, commit, nil)
 	if err != nil {
-		return time.Time{}, explain("read commit "+commit, err)
+		return nil, explain("read commit "+commit, err)
 	}
-	return found.GetCommit().GetCommitter().GetDate().UTC(), nil
+	var parents []string
+	for _, p := range found.Parents {
+		parents = append(parents, p.GetSHA())
+	}
+	return parents, nil
 }

@@ -141,6 +141,44 @@ func TestAcceptsCarryWhoMayDoWhat(t *testing.T) {
 	}
 }
 
+func TestAWordIsAboutTheCommitThatWasShown(t *testing.T) {
+	s, c := start(t)
+	addPull(s, headA)
+	say := saying(headA, 1, "blocked")
+	say.Values = map[string]float64{"fraud/rmse/": 58.31}
+	for _, run := range []int64{1, 2} {
+		say.Run = run
+		if _, err := c.Speak(t.Context(), say); err != nil {
+			t.Fatal(err)
+		}
+		say.At = say.At.Add(time.Hour)
+	}
+	shown, err := c.Shown(t.Context(), 7, "fraud", headA)
+	first := saying(headA, 1, "").At
+	if err != nil || shown.Run != 2 || !shown.Since.Equal(first) || shown.Values["fraud/rmse/"] != 58.31 {
+		t.Fatalf("got %+v, %v", shown, err)
+	}
+	if other, err := c.Shown(t.Context(), 7, "fraud", headB); err != nil || !other.Since.IsZero() || other.Values != nil {
+		t.Errorf("of another commit it shows %+v, %v", other, err)
+	}
+	tests := []struct {
+		a     Accept
+		shown Shown
+		want  bool
+	}{
+		{Accept{Given: first.Add(-time.Second)}, shown, false},
+		{Accept{Given: first.Add(time.Second)}, shown, true},
+		{Accept{Given: first.Add(time.Second)}, Shown{}, false},
+		{Accept{Given: first.Add(-time.Hour), Commit: headA[:8]}, Shown{}, true},
+		{Accept{Given: first.Add(time.Hour), Commit: headB[:8]}, shown, false},
+	}
+	for i, tt := range tests {
+		if got := tt.a.About(headA, tt.shown); got != tt.want {
+			t.Errorf("%d: got %v, want %v", i, got, tt.want)
+		}
+	}
+}
+
 func TestCheckStartsYellowAndAlwaysEnds(t *testing.T) {
 	s, c := start(t)
 	id, err := c.StartCheck(t.Context(), "weighlock", headA, "https://github.example/run")
@@ -256,6 +294,9 @@ func TestFSReadsACommitThroughTheAPI(t *testing.T) {
 	chain, err := c.FirstParents(t.Context(), "main", 50)
 	if err != nil || len(chain) != 2 || chain[0] != commit {
 		t.Errorf("got %v, %v", chain, err)
+	}
+	if parents, err := c.Parents(t.Context(), commit); err != nil || len(parents) != 1 || parents[0] != chain[1] {
+		t.Errorf("got parents %v, %v", parents, err)
 	}
 	one, err := c.Blob(t.Context(), chain[0], "weighlock.yaml")
 	other, err2 := c.Blob(t.Context(), chain[1], "weighlock.yaml")

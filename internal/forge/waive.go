@@ -180,25 +180,39 @@ func (c *Client) Permission(ctx context.Context, user string) (string, error) {
 	return "", nil
 }
 
-// Values are what our comment of this key says about a commit: the values that a waiver without one accepts.
-func (c *Client) Values(ctx context.Context, pull int, key, commit string) (map[string]float64, error) {
-	mine, err := c.ownComments(ctx, pull, key)
-	if err != nil {
-		return nil, err
-	}
-	for _, comment := range mine {
-		if comment.marker.Head == commit {
-			return comment.marker.Values, nil
-		}
-	}
-	return nil, nil
+// Shown is what our comment shows people about one commit.
+type Shown struct {
+	// Run is the run that wrote it, 0 where there is no comment.
+	Run int64
+	// Since is when a comment first showed this commit: an answer from before is about another one.
+	Since time.Time
+	// Values are the values of the rules that block: what a waiver without a value accepts.
+	Values map[string]float64
 }
 
-// LastRun is the run that wrote our comment of this key, or 0.
-func (c *Client) LastRun(ctx context.Context, pull int, key string) (int64, error) {
+// Shown reads our comment of this key; it is empty where that is about another commit.
+func (c *Client) Shown(ctx context.Context, pull int, key, commit string) (Shown, error) {
 	mine, err := c.ownComments(ctx, pull, key)
-	if err != nil || len(mine) == 0 {
-		return 0, err
+	if err != nil {
+		return Shown{}, err
 	}
-	return mine[0].marker.Run, nil
+	for _, comment := range mine {
+		if m := comment.marker; m.Head == commit {
+			since, err := time.Parse(time.RFC3339, m.Since)
+			if err != nil {
+				continue
+			}
+			return Shown{Run: m.Run, Since: since, Values: m.Values}, nil
+		}
+	}
+	return Shown{}, nil
+}
+
+// About reports whether a word is about a commit: it names it, or it was given after our comment had shown it. A word
+// from before that names nothing is about an older commit.
+func (a Accept) About(commit string, shown Shown) bool {
+	if a.Commit != "" {
+		return strings.HasPrefix(commit, a.Commit)
+	}
+	return !shown.Since.IsZero() && !a.Given.Before(shown.Since)
 }

@@ -73,7 +73,7 @@ func (c Change) refuses(w Waiver, rule RuleResult) string {
 		return "it names nobody"
 	case !c.Policy.Author && strings.EqualFold(w.By, c.Author):
 		return "the author of a change may not waive its rules"
-	case !c.Policy.allows(w):
+	case !c.Policy.Allows(w):
 		return "the policy does not allow them to"
 	case w.Given.IsZero() || c.Now.IsZero() || w.Given.After(c.Now):
 		return "its time is unknown or lies in the future"
@@ -92,8 +92,8 @@ func accepts(accepted float64, rule RuleResult) bool {
 	return float64(rule.Direction)*(*rule.Candidate-accepted) >= -1e-9*math.Abs(accepted)
 }
 
-// allows reports whether the policy names the user, or a permission that is not above theirs.
-func (p WaiverPolicy) allows(w Waiver) bool {
+// Allows reports whether the policy names the user, or a permission that is not above theirs.
+func (p WaiverPolicy) Allows(w Waiver) bool {
 	has := slices.Index(permissions, strings.ToLower(w.Permission))
 	for _, entry := range p.Allow {
 		wanted := slices.Index(permissions, strings.ToLower(entry))

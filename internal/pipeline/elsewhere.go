@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -39,7 +40,7 @@ func lawElsewhere(ctx context.Context, o Options) (*law, error) {
 		return nil, fail(gate.Misconfigured, fmt.Errorf("find %s: it is not a path inside the repository", file), "")
 	}
 	l := &law{
-		head: e.Head, reviewed: e.Head, base: e.Base, history: e.History,
+		head: e.Head, reviewed: cmp.Or(o.Reviewed, e.Head), base: e.Base, history: e.History,
 		changeFiles: e.HeadFiles, baseFiles: e.BaseFiles, folder: path.Dir(file),
 	}
 	var err error
