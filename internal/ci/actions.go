@@ -77,13 +77,16 @@ func (a *Actions) RunURL(run int64, attempt int) string {
 // Input is an input of the action, without the space around it.
 func (a *Actions) Input(name string) string { return a.action.GetInput(name) }
 
-// Mask keeps a secret out of the log.
-func (a *Actions) Mask(secret string) {
-	for line := range strings.Lines(secret) {
-		if line = strings.TrimSpace(line); line != "" {
-			a.action.AddMask(line)
-		}
+// Quote runs print, which writes to the log, while the runner takes no line of it for a command.
+func (a *Actions) Quote(print func()) {
+	random := make([]byte, 32)
+	if _, err := rand.Read(random); err != nil {
+		return // without a token that nobody can guess nothing foreign is shown
 	}
+	token := hex.EncodeToString(random)
+	a.action.IssueCommand(&githubactions.Command{Name: "stop-commands", Message: token})
+	print()
+	a.action.IssueCommand(&githubactions.Command{Name: token})
 }
 
 // Output sets an output of the action. It must be one line; the delimiter is our own and random, for go-githubactions has

@@ -185,9 +185,12 @@ func TestSummaryAndAnnotationsStayWithinTheRunnersLimits(t *testing.T) {
 			t.Errorf("got %.80q", line)
 		}
 	}
-	a.Mask("one\ntwo\n")
-	if !strings.HasSuffix(out.String(), "::add-mask::one\n::add-mask::two\n") {
-		t.Errorf("got %q", out.String()[len(out.String())-60:])
+	out.Reset()
+	a.Quote(func() { out.WriteString("::error::forged\n") })
+	quoted := strings.Split(strings.TrimSpace(out.String()), "\n")
+	token, ok := strings.CutPrefix(quoted[0], "::stop-commands::")
+	if !ok || len(token) != 64 || len(quoted) != 3 || quoted[2] != "::"+token+"::" {
+		t.Errorf("got %q", quoted)
 	}
 	delete(env, "GITHUB_STEP_SUMMARY")
 	if err := a.Summary("x"); err == nil {

@@ -213,3 +213,17 @@ func (r *Repo) Matching(ctx context.Context, rev, expression string) ([]string, 
 	}
 	return paths, nil
 }
+
+// Entry is the mode and id of a file or folder in a revision, or "" where there is none: two that are the same have the
+// same content.
+func (r *Repo) Entry(ctx context.Context, rev, name string) (string, error) {
+	if name == "." {
+		out, err := r.run(ctx, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{tree}")
+		return strings.TrimSpace(string(out)), err
+	}
+	found, err := (&tree{ctx: ctx, repo: r, rev: rev}).entries(name, false)
+	if err != nil || len(found) == 0 {
+		return "", err
+	}
+	return found[0].mode + " " + found[0].id, nil
+}
