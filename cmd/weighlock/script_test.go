@@ -95,12 +95,16 @@ func identity(home string) map[string]string {
 	}
 }
 
-// exampleFiles copies one example without its README and its story, so that its first commit depends on neither.
+// exampleFiles copies one example without its pages, so that its first commit does not depend on their words.
 func exampleFiles(from, to string) error {
 	if err := os.CopyFS(to, os.DirFS(from)); err != nil {
 		return err
 	}
-	return errors.Join(os.RemoveAll(filepath.Join(to, "README.md")), os.RemoveAll(filepath.Join(to, ".weighlock")))
+	var failed []error
+	for _, name := range []string{"README.md", "data/SOURCE.md", ".weighlock"} {
+		failed = append(failed, os.RemoveAll(filepath.Join(to, name)))
+	}
+	return errors.Join(failed...)
 }
 
 func (s *stage) example(ts *testscript.TestScript, neg bool, args []string) {
