@@ -9,9 +9,9 @@ import (
 
 func newVersion(w world) *cobra.Command {
 	return &cobra.Command{
-		Use:     "version",
-		Short:   "Print the version, and which servers are packed into images",
-		Long:    withCodes(`
+		Use:   "version",
+		Short: "Print the version, and which servers are packed into images",
+		Long: withCodes(`
 Print the version of weighlock, the Go version it was built with, and the platforms whose
 server it packs into images.`, codeDone),
 		Example: "  weighlock version",
