@@ -20,7 +20,7 @@ func TestMedianIsThatOfTheSortedValues(t *testing.T) {
 		"huge":      func(int, int) float64 { return math.MaxFloat64 * (2*r.Float64() - 1) },
 	}
 	for name, value := range shapes {
-		for _, n := range []int{1, 2, 3, 10, shortMedian, shortMedian + 1, 10_000, 100_001} {
+		for _, n := range []int{1, 2, 3, 10, shortList, shortList + 1, 10_000, 100_001} {
 			v := make([]float64, n)
 			for i := range v {
 				v[i] = value(i, n)
