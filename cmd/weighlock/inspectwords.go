@@ -269,6 +269,6 @@ func (t *table) scores(scores map[string]evaluation.Score) {
 			t.row(name, "none: "+s.Undefined)
 			continue
 		}
-		t.row(name, sixDigits(*s.Value), strings.Join(s.Flags, ", "))
+		t.row(append([]string{name, sixDigits(*s.Value)}, s.Flags...)...)
 	}
 }

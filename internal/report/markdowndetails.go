@@ -83,11 +83,19 @@ type sliceRow struct {
 	worse float64
 }
 
-// sliceRows lists every metric of every slice, the worst loss first.
+// sliceRows lists the metrics that rules ask about, or all where there are no rules, on every slice, the worst loss
+// first: a metric that nobody asked about must not stand there in red.
 func (r *Report) sliceRows() []sliceRow {
+	asked := make(map[string]bool, len(r.Rules))
+	for _, rule := range r.Rules {
+		asked[rule.Metric] = true
+	}
 	var out []sliceRow
 	for _, s := range r.Slices {
 		for _, c := range s.Scores {
+			if len(asked) > 0 && !asked[c.Metric] {
+				continue
+			}
 			row := sliceRow{slice: clean(s.By) + "=" + clean(s.Level), rows: s.Rows, rule: Rule{
 				Metric: c.Metric, Direction: c.Direction, Baseline: c.Baseline, Candidate: c.Candidate,
 			}}

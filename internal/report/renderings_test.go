@@ -102,6 +102,24 @@ func TestJUnitIsRedWhenTheRunIs(t *testing.T) {
 	}
 }
 
+// A metric that no rule asks about must not stand in the tables of slices; without rules all do.
+func TestSlicesShowWhatRulesAskAbout(t *testing.T) {
+	r := &Report{
+		Rules: []Rule{{Metric: "rmse"}},
+		Slices: []Slice{{By: "sex", Level: "A", Rows: 5, Scores: []SliceScore{
+			{Metric: "max_error", Direction: "lower", Baseline: new(1.0), Candidate: new(2.0)},
+			{Metric: "rmse", Direction: "lower", Baseline: new(4.0), Candidate: new(3.0)},
+		}}},
+	}
+	if rows := r.sliceRows(); len(rows) != 1 || rows[0].rule.Metric != "rmse" || rows[0].worse != -0.25 {
+		t.Errorf("rows %+v", rows)
+	}
+	r.Rules = nil
+	if rows := r.sliceRows(); len(rows) != 2 || rows[0].rule.Metric != "max_error" {
+		t.Errorf("without rules: %+v", rows)
+	}
+}
+
 func TestPlots(t *testing.T) {
 	labels := []int32{1, 0, 1, 0}
 	roc, pr := curves(labels, []float64{0.9, 0.8, 0.7, 0.1})
