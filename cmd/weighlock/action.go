@@ -35,6 +35,8 @@ Run inside GitHub Actions, as action.yml does. What happens depends on the event
 In every other event nothing is trained, for a writable token may be within reach.
 Inputs are read from the environment (INPUT_*), as GitHub sets them.`,
 			codePassed, codeBlocked, codeMisconfigured, codeUndecided, codeInvalid, codeUnavailable, codeCancelled),
+		Example: `  # a step of a workflow:
+  - uses: weighlock/weighlock@v1      # starts weighlock action`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return act(c.Context(), w) },
 	}
