@@ -62,6 +62,9 @@ func readRows(l *law) (*rows, error) {
 		return nil, err
 	}
 	r.train = train.Table
+	if err := l.refuseTuning(judging); err != nil {
+		return nil, err
+	}
 	if err := r.compareEvaluation(l, change, judging); err != nil {
 		return nil, err
 	}
@@ -334,12 +337,15 @@ func classesOf(f *config.File, tables ...*dataset.Table) []string {
 func rowsOptions(f *config.File, classes []string) evaluation.RowsOptions {
 	o := evaluation.RowsOptions{
 		Task: f.Task, Target: f.Data.Target, Classes: classes, Group: f.Data.Evaluate.Group, Weight: f.Data.Weight,
-		Positive: f.Data.Positive,
+		Positive: f.Data.Positive, Time: f.Data.Evaluate.Time, Horizon: f.Data.Evaluate.Horizon,
 	}
 	for _, slice := range f.Policy.Slices {
-		if !slices.Contains(o.SliceBy, slice.By) {
-			o.SliceBy = append(o.SliceBy, slice.By)
-		}
+		o.SliceBy = append(o.SliceBy, slice.By)
 	}
+	for _, groups := range f.Policy.Fairness {
+		o.SliceBy = append(o.SliceBy, groups.By)
+	}
+	slices.Sort(o.SliceBy)
+	o.SliceBy = slices.Compact(o.SliceBy)
 	return o
 }

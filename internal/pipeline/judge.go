@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -11,15 +12,8 @@ import (
 )
 
 // judge lets the gate compare candidate and baseline by the law of the base revision.
-func judge(o Options, law *law, rows *rows, candidate, base *contender) (*gate.Result, error) {
-	in := gate.Input{Policy: law.effective.Policy, Rows: rows.evaluation, Candidate: candidate.predictions}
-	digests := []string{rows.evaluation.Digest, law.effective.LawDigest(), candidate.digest}
-	if base != nil {
-		in.Baseline = &base.predictions
-		digests = append(digests, base.digest)
-	}
-	in.Seed = seedOf(digests...)
-	in.Seeds = candidate.spread(law.effective.Policy, rows.evaluation)
+func judge(o Options, law *law, weighed outcome) (*gate.Result, error) {
+	in := comparison(law, weighed)
 	result, err := gate.Decide(in)
 	if err != nil {
 		return nil, fail(gate.Misconfigured, fmt.Errorf("judge: %w", err), "")
@@ -28,6 +22,37 @@ func judge(o Options, law *law, rows *rows, candidate, base *contender) (*gate.R
 		Head: law.reviewed, Author: o.Author, Now: time.Now(), Policy: law.effective.Policy.Waivers,
 	})
 	return &result, nil
+}
+
+// comparison is what the gate looks at. Its seed comes from what is compared, whichever of the two is the candidate.
+func comparison(law *law, weighed outcome) gate.Input {
+	in := gate.Input{
+		Policy: law.effective.Policy, Rows: weighed.rows.evaluation, Candidate: weighed.candidate.predictions,
+		Seeds: larger(weighed.past.seeds, weighed.candidate.spread(law.effective.Policy, weighed.rows.evaluation)), Judged: weighed.past.judged, Anchor: weighed.past.anchor, KnownLevels: weighed.past.levels,
+	}
+	models := []string{weighed.candidate.digest}
+	if base := weighed.baseline; base != nil {
+		in.Baseline = &base.predictions
+		models = append(models, base.digest)
+	}
+	slices.Sort(models)
+	in.Seed = seedOf(append([]string{in.Rows.Digest, law.effective.LawDigest()}, models...)...)
+	return in
+}
+
+// larger takes the larger of two spreads of each rule: that of the baseline's trainings with other seeds, and what
+// training this candidate a second time with the same seed changed.
+func larger(one, other map[string]gate.SeedSpread) map[string]gate.SeedSpread {
+	if one == nil {
+		return other
+	}
+	out := maps.Clone(one)
+	for name, spread := range other {
+		if spread.SD > out[name].SD {
+			out[name] = spread
+		}
+	}
+	return out
 }
 
 // headOf names the change, and what people saw of it where that is another commit.
@@ -60,7 +85,8 @@ func describe(o Options, law *law, weighed outcome, err error) *report.Report {
 			Inconclusive: law.effective.Policy.Inconclusive, Changed: slices.Clone(law.changed),
 			Owners: slices.Clone(law.effective.Policy.Owners), Waivers: slices.Clone(law.effective.Policy.Waivers.Allow),
 		},
-		Result: weighed.result,
+		Result: weighed.result, Explanation: weighed.explanation, Observations: weighed.observations,
+		Reveal: law.effective.Policy.Reveal, Judged: weighed.past.judged, Warnings: slices.Clone(weighed.past.warnings),
 	}
 	if law.firstRun {
 		in.Policy.Commit = law.head
@@ -76,7 +102,7 @@ func describe(o Options, law *law, weighed outcome, err error) *report.Report {
 			Digest: rows.digest, Rows: rows.total,
 			Evaluation: report.Evaluation{Digest: rows.evaluation.Digest, Rows: rows.evaluation.Truth.Rows()},
 		}
-		in.Checks, in.Truth = rows.checks, &rows.evaluation.Truth
+		in.Checks, in.Truth, in.Keys = rows.checks, &rows.evaluation.Truth, rows.evaluation.Keys
 		in.Policy.Changed = append(in.Policy.Changed, rows.changed...)
 		in.Measured.TrainRows = rows.train.Rows()
 		for _, name := range rows.added {

@@ -104,28 +104,39 @@ type outcome struct {
 	rows      *rows
 	candidate *contender
 	baseline  *contender
+	past      past
 	result    *gate.Result
+	// explanation and observations are a closer look at the difference; they decide nothing.
+	explanation  *gate.Explanation
+	observations []gate.Observation
 }
 
 // weigh is the story: data, training, baseline, comparison.
 func weigh(ctx context.Context, o Options, law *law) (outcome, error) {
-	rows, err := readRows(law)
-	if err != nil {
+	var w outcome
+	var err error
+	if w.rows, err = readRows(law); err != nil {
 		return outcome{}, err
 	}
 	o.Step("train")
-	candidate, err := findCandidate(ctx, o, law, rows)
-	if err != nil {
-		return outcome{rows: rows}, err
+	if w.candidate, err = findCandidate(ctx, o, law, w.rows); err != nil {
+		return w, err
 	}
 	o.Step("find the baseline")
-	base, err := findBaseline(ctx, o, law, rows)
-	if err != nil {
-		return outcome{rows: rows, candidate: candidate}, err
+	if w.baseline, err = findBaseline(ctx, o, law, w.rows); err != nil {
+		return w, err
+	}
+	if w.past, err = remember(ctx, o, law, w); err != nil {
+		return w, err
 	}
 	o.Step("compare")
-	result, err := judge(o, law, rows, candidate, base)
-	return outcome{rows, candidate, base, result}, err
+	if w.result, err = judge(o, law, w); err != nil {
+		return w, err
+	}
+	in := comparison(law, w)
+	w.explanation = gate.Explain(in, *w.result, w.rows.features, excluded(law.effective))
+	w.observations = gate.Observe(in)
+	return w, nil
 }
 
 // seedOf derives a seed from what is compared, so that running a job again cannot roll the dice again.

@@ -149,14 +149,19 @@ func savedOpaque(files fs.FS, saved *report.Report) (map[string][]byte, error) {
 	return m.Files(), nil
 }
 
-// savedDocuments are what goes beside the image: how it scored, on which rows, and the whole report. Predictions leave
-// without ids, for no id of a patient may reach a registry.
+// savedDocuments are what goes beside the image: how it scored, on which rows, and the whole report. Predictions and
+// report leave without ids, for no id of a patient may reach a registry.
 func savedDocuments(folder string) ([]registry.Attachment, error) {
 	var attachments []registry.Attachment
 	for _, document := range []struct{ file, kind string }{{EvaluationFile, modelimage.EvaluationType}, {ReportFile, ReportType}} {
 		content, err := os.ReadFile(filepath.Join(folder, document.file))
 		if err != nil {
 			return nil, fail(gate.Misconfigured, fmt.Errorf("read the last run: %w", err), "weighlock run again")
+		}
+		if document.kind == ReportType {
+			if content, err = anonymousReport(content); err != nil {
+				return nil, fail(gate.Invalid, fmt.Errorf("read the last run: %w", err), "weighlock run again")
+			}
 		}
 		attachments = append(attachments, registry.Attachment{ArtifactType: document.kind, Data: content})
 	}
@@ -171,16 +176,25 @@ func savedDocuments(folder string) ([]registry.Attachment, error) {
 	return append(attachments, registry.Attachment{ArtifactType: modelimage.PredictionsType, Data: anonymous.Bytes()}), nil
 }
 
+// anonymousReport is the report without the ids of rows.
+func anonymousReport(content []byte) ([]byte, error) {
+	saved, err := report.Decode(bytes.NewReader(content))
+	if err != nil {
+		return nil, err
+	}
+	return saved.WithoutIDs().Encode()
+}
+
 // annotations say on the image what let it through. They are a function of what was weighed alone, so that the same
 // commit gives the same digest.
 func annotations(saved *report.Report) map[string]string {
 	found := map[string]string{
-		"dev.weighlock.task":              string(saved.Task),
-		"dev.weighlock.decision":          string(saved.Decision),
-		"dev.weighlock.policy.digest":     saved.Policy.Digest,
-		"dev.weighlock.data.digest":       saved.Data.Digest,
-		"dev.weighlock.evaluation.digest": saved.Data.Evaluation.Digest,
-		"dev.weighlock.evaluation.rows":   strconv.Itoa(saved.Data.Evaluation.Rows),
+		"dev.weighlock.task":            string(saved.Task),
+		"dev.weighlock.decision":        string(saved.Decision),
+		"dev.weighlock.policy.digest":   saved.Policy.Digest,
+		"dev.weighlock.data.digest":     saved.Data.Digest,
+		baseline.AnnotationEvaluation:   saved.Data.Evaluation.Digest,
+		"dev.weighlock.evaluation.rows": strconv.Itoa(saved.Data.Evaluation.Rows),
 	}
 	for _, rule := range saved.Rules {
 		if rule.Slice == "" && rule.Candidate != nil {

@@ -1,0 +1,88 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/weighlock/weighlock/internal/baseline"
+	"github.com/weighlock/weighlock/internal/gate"
+	"github.com/weighlock/weighlock/internal/registry"
+)
+
+// past is what images of earlier commits know about this comparison. Nothing of it comes from the change.
+type past struct {
+	// seeds is what other training seeds do to the baseline, levels which slices it was judged on; nil where unknown.
+	seeds  map[string]gate.SeedSpread
+	levels map[string][]string
+	// judged is how many models the evaluation rows have judged before, at least.
+	judged int
+	// anchor is the model that stands still, nil where the law names none.
+	anchor *gate.Anchor
+	// warnings say what could not be found out and changes no verdict.
+	warnings []string
+}
+
+// remember asks the images of earlier commits. On a first run there are none.
+func remember(ctx context.Context, o Options, law *law, weighed outcome) (past, error) {
+	var p past
+	if law.firstRun {
+		return p, nil
+	}
+	if weighed.baseline.origin.Image == "" && law.effective.Policy.Anchor == "" {
+		return p, nil // trained again: there is no image to ask, or nobody wants one asked
+	}
+	images, err := registry.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
+	if err != nil {
+		return p, fail(gate.Misconfigured, err, "")
+	}
+	b := weighed.baseline.origin
+	if p.seeds, err = b.ReadSeeds(ctx, images); err != nil {
+		return p, fail(gate.Unavailable, err, "")
+	}
+	if p.levels, err = b.ReadLevels(ctx, images); err != nil {
+		return p, fail(gate.Unavailable, err, "")
+	}
+	if p.anchor, err = findAnchor(ctx, o, law, weighed.rows); err != nil {
+		return p, err
+	}
+	commits, err := law.ancestors(ctx, baseline.Lookback)
+	if err == nil {
+		p.judged, err = baseline.Judged(ctx, images, commits, weighed.rows.evaluation.Digest)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			return p, ctx.Err()
+		}
+		p.warnings = append(p.warnings, fmt.Sprintf("how often these rows have judged is unknown: %v", err))
+	}
+	return p, nil
+}
+
+// findAnchor scores the model of the revision that the law names. It must have an image, its own or that of an ancestor:
+// what a release was is not trained again.
+func findAnchor(ctx context.Context, o Options, law *law, rows *rows) (*gate.Anchor, error) {
+	name := law.effective.Policy.Anchor
+	if name == "" {
+		return nil, nil
+	}
+	missing := func(err error) error {
+		return fail(gate.Unavailable, fmt.Errorf("find anchor %s: %w", name, err), "policy.anchor names a revision with an image: push one, or name another")
+	}
+	if law.repo == nil {
+		return nil, missing(errors.New("there is no clone to look it up in"))
+	}
+	commits, err := law.repo.FirstParents(ctx, name, baseline.Lookback)
+	if err != nil {
+		return nil, missing(err)
+	}
+	images, err := registry.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
+	if err != nil {
+		return nil, fail(gate.Misconfigured, err, "")
+	}
+	found, err := baseline.FromImage(ctx, images, commits, baseJobOf(law, rows, o.Workers))
+	if err != nil {
+		return nil, missing(err)
+	}
+	return &gate.Anchor{Name: name, Predictions: found.Predictions}, nil
+}
