@@ -80,7 +80,7 @@ func findAnchor(ctx context.Context, o Options, law *law, rows *rows) (*gate.Anc
 	if err != nil {
 		return nil, fail(gate.Misconfigured, err, "")
 	}
-	found, err := baseline.FromImage(ctx, images, commits, baseJobOf(law, rows, o.Workers))
+	found, err := baseline.FromImage(ctx, images, commits, baseline.Wanted{Job: baseJobOf(o, law, rows), Rows: rows.evaluation})
 	if err != nil {
 		return nil, missing(err)
 	}
