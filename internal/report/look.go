@@ -25,10 +25,7 @@ const mostLooked = 20
 
 // looks are what there is to see, the most useful first.
 func (r *Report) looks() []look {
-	var all []look
-	for _, l := range []look{r.worstLook(), r.flippedLook()} {
-		all = append(all, l)
-	}
+	all := []look{r.worstLook(), r.flippedLook()}
 	if r.Explained != nil {
 		for _, p := range r.Explained.Parts {
 			all = append(all, r.partLook(p))
