@@ -226,6 +226,11 @@ func (s *csvScanner) row(pl *plan, p *part) *Error {
 			// the common case: a plain number right up to the separator
 			if v, next, ok := scanNumber(s.b, s.at); ok && (next == len(s.b) || s.b[next] == ',' || s.b[next] == '\n') {
 				c.floats = append(c.floats, v)
+				if next < len(s.b) && s.b[next] == ',' && i+1 < len(p.columns) {
+					s.at = next + 1
+					s.column++
+					continue
+				}
 				s.at = next
 				goto next
 			}

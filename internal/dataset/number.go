@@ -21,11 +21,15 @@ var integers = [...]uint64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8}
 // that one correctly rounded division is exact (Clinger, "How to read floating point numbers accurately", PLDI 1990).
 // Everything else, an exponent or a leading zero included, is left to parseNumber: ok is false.
 func scanNumber(b []byte, i int) (v float64, next int, ok bool) {
-	negative := uint64(0)
-	if i < len(b) && b[i] == '-' {
-		negative = 1 << 63
-		i++
+	if i >= len(b) {
+		return 0, i, false
 	}
+	// without a branch on the sign, which no processor could foresee
+	negative := 0
+	if b[i] == '-' {
+		negative = 1
+	}
+	i += negative
 	start := i
 	mantissa := uint64(0)
 	for i < len(b) && b[i]-'0' <= 9 {
@@ -53,7 +57,7 @@ func scanNumber(b []byte, i int) (v float64, next int, ok bool) {
 	if fraction > 0 {
 		v /= powers[fraction]
 	}
-	return math.Float64frombits(math.Float64bits(v) | negative), i, true
+	return math.Float64frombits(math.Float64bits(v) | uint64(negative)<<63), i, true
 }
 
 // scanFraction appends the digits at the start of b to a mantissa, eight bytes at a time, and counts them.
