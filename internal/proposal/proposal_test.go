@@ -59,7 +59,9 @@ func noise(i, salt int) float64 {
 	return float64(x>>11) / (1 << 53)
 }
 
-func number(salt int) func(int) any { return func(i int) any { return math.Round(1e4*noise(i, salt)) / 100 } }
+func number(salt int) func(int) any {
+	return func(i int) any { return math.Round(1e4*noise(i, salt)) / 100 }
+}
 
 func TestExamples(t *testing.T) {
 	for _, c := range []struct {
