@@ -17,7 +17,7 @@ const module = "github.com/weighlock/weighlock"
 // rows are the storeys of the house, the topmost first. internal/README.md shows the same list.
 var rows = [][]string{
 	{"pipeline"},
-	{"baseline", "promotion"},
+	{"baseline", "promotion", "smoke"},
 	{"training", "modelimage", "serving", "forge", "ci"},
 	{"sandbox", "git", "registry"},
 	{"attest"},
