@@ -22,7 +22,7 @@ const mostLines = 100
 
 // words writes everything that was found for a reader.
 func (i inspected) words(out io.Writer) error {
-	t := table{Writer: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
+	t := newTable(out)
 	if i.Image != nil {
 		t.image(i.Image)
 	}
@@ -40,6 +40,10 @@ func (i inspected) words(out io.Writer) error {
 type table struct {
 	*tabwriter.Writer
 	begun bool
+}
+
+func newTable(out io.Writer) *table {
+	return &table{Writer: tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)}
 }
 
 func (t *table) head(title string) {

@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"os"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -11,6 +14,7 @@ import (
 
 func newPush(w world) *cobra.Command {
 	var o pipeline.PushOptions
+	var key string
 	c := &cobra.Command{
 		Use:   "push",
 		Short: "Pack the model of the last run as an image and push it",
@@ -18,7 +22,13 @@ func newPush(w world) *cobra.Command {
 Build the OCI image of the model that the last run weighed and push it to image.name of
 the base policy: a registry, or a folder (oci:PATH, and .weighlock/MODEL/image where none
 is named). The image gets one write-once tag, sha-COMMIT; its evaluation, per-row
-predictions and report are attached to it.
+predictions, report, verdict, provenance and bill of materials are attached to it, and
+signed where there is a key (--key, or WEIGHLOCK_SIGNING_KEY: the key in PEM form or its
+file; cosign verifies it).
+
+Before the tag is set the packed image is started, in this process and in a container
+engine where there is one, and must answer the evaluation rows exactly as they were
+evaluated.
 
 Only a passed run of exactly the commit that is checked out is pushed. Credentials come
 from the docker configuration, or WEIGHLOCK_REGISTRY_USERNAME and _PASSWORD.`,
@@ -33,16 +43,31 @@ from the docker configuration, or WEIGHLOCK_REGISTRY_USERNAME and _PASSWORD.`,
 			if o.CI, err = ci.Detect(w.getenv); err != nil {
 				return err
 			}
-			o.Registry = w.registry()
+			o.Registry, o.Tool = w.registry(), "weighlock "+version
+			switch o.Smoke {
+			case pipeline.SmokeAuto, pipeline.SmokeProcess, pipeline.SmokeEngine:
+			default:
+				return fmt.Errorf("read --smoke: %q is not one of auto, process, engine", o.Smoke)
+			}
+			if o.Key, err = w.signingKey(key); err != nil {
+				return err
+			}
+			o.Warn = func(sentence string) { _, _ = fmt.Fprintln(w.stderr, "weighlock: warning:", sentence) }
 			var warning string
 			if o.Servers, warning, err = imageServers(); err != nil {
 				return err
 			}
 			if warning != "" {
-				_, _ = fmt.Fprintln(w.stderr, "weighlock: warning:", warning)
+				o.Warn(warning)
 			}
+			bar := newBytesBar(w, "push")
+			o.Progress = bar.set
 			pushed, err := pipeline.Push(c.Context(), o)
+			bar.stop()
 			if err != nil {
+				return err
+			}
+			if err := announce(w, pushed); err != nil {
 				return err
 			}
 			_, err = fmt.Fprintf(w.stdout, "%s@%s\n", pushed.Image, pushed.Digest)
@@ -53,5 +78,21 @@ from the docker configuration, or WEIGHLOCK_REGISTRY_USERNAME and _PASSWORD.`,
 	f.StringVarP(&o.Config, "config", "c", pipeline.DefaultConfig, "configuration file")
 	f.StringVarP(&o.Dir, "dir", "C", "", "start in this folder")
 	f.StringVar(&o.Base, "base", "", "base revision of the run; found by git and CI where left out")
+	f.StringVar(&key, "key", "", "private key to sign with; WEIGHLOCK_SIGNING_KEY where left out")
+	f.StringVar(&o.Smoke, "smoke", pipeline.SmokeAuto, "where the packed image is tried: auto, process or engine")
 	return c
+}
+
+// announce tells GitHub's runner which image this job made, so that actions/attest finds its subject without being told.
+func announce(w world, pushed pipeline.Pushed) error {
+	file := w.getenv("GITHUB_ARTIFACTS")
+	if file == "" || strings.HasPrefix(pushed.Image, "oci:") {
+		return nil
+	}
+	out, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
+	if err != nil {
+		return fmt.Errorf("announce the image: %w", err)
+	}
+	_, err = fmt.Fprintf(out, "oci://%s@%s\n", pushed.Image, pushed.Digest)
+	return errors.Join(err, out.Close())
 }

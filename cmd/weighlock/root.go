@@ -10,7 +10,8 @@ import (
 // commands makes every subcommand; a new one is a file and a row here.
 func commands(w world) []*cobra.Command {
 	return []*cobra.Command{
-		newInit(w), newCheck(w), newRun(w), newReport(w), newPush(w), newServe(w), newPredict(w), newInspect(w), newAction(w), newDemo(w), newVersion(w),
+		newInit(w), newCheck(w), newRun(w), newReport(w), newPush(w), newPromote(w), newRollback(w), newVerify(w),
+		newHistory(w), newCopy(w), newGC(w), newServe(w), newPredict(w), newInspect(w), newAction(w), newDemo(w), newVersion(w),
 	}
 }
 

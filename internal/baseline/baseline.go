@@ -11,6 +11,7 @@ import (
 	"github.com/weighlock/weighlock/internal/model"
 	"github.com/weighlock/weighlock/internal/modelimage"
 	"github.com/weighlock/weighlock/internal/registry"
+	"github.com/weighlock/weighlock/internal/signing"
 	"github.com/weighlock/weighlock/internal/training"
 )
 
@@ -41,6 +42,13 @@ type Baseline struct {
 // Tag is the write-once tag of the image that a commit built.
 func Tag(commit string) string { return "sha-" + commit }
 
+// Source is where baselines come from.
+type Source struct {
+	Images *registry.Repository
+	// Key must have signed an image that is to be a baseline; nil asks for no signature.
+	Key *signing.PublicKey
+}
+
 // Wanted is what a baseline has to answer: the evaluation rows, and how the base revision would be trained on them.
 type Wanted struct {
 	Job  training.Job
@@ -49,14 +57,15 @@ type Wanted struct {
 
 // FromImage takes the image of the newest of these commits that has one and lets its model score the job's evaluation
 // rows. The commits run from the base revision backwards. The tag is a cache and no authority: the image must name the
-// commit itself. An opaque model's stored predictions count if they are about these very rows; else its own predict
+// commit itself, and where there is a key its signature must hold. An opaque model's stored predictions count if they are about these very rows; else its own predict
 // command scores them. The error is ErrMissing when no commit has an image, or it has one that nobody can score, and
 // registry.ErrUnavailable when the registry could not say.
-func FromImage(ctx context.Context, images *registry.Repository, commits []string, want Wanted) (Baseline, error) {
+func FromImage(ctx context.Context, from Source, commits []string, want Wanted) (Baseline, error) {
 	tags := make([]string, len(commits))
 	for i, commit := range commits {
 		tags[i] = Tag(commit)
 	}
+	images := from.Images
 	found, err := images.ResolveMany(ctx, tags)
 	if errors.Is(err, registry.ErrNotFound) {
 		return Baseline{}, fmt.Errorf("find baseline image in %s: none of %d commits has one: %w", images.Name(), len(commits), ErrMissing)
@@ -79,6 +88,11 @@ func FromImage(ctx context.Context, images *registry.Repository, commits []strin
 	}
 	if revision := about.Annotations[modelimage.AnnotationRevision]; revision != b.Commit {
 		return Baseline{}, fmt.Errorf("read baseline image %s: tag %s names an image built from %q: %w", b.Image, found.Tag, revision, registry.ErrInvalid)
+	}
+	if from.Key != nil {
+		if err := modelimage.CheckSignature(ctx, images, found.Digest, from.Key); err != nil {
+			return Baseline{}, fmt.Errorf("read baseline image %s: %w", b.Image, err)
+		}
 	}
 	files, err := modelimage.Model(ctx, images, found.Digest)
 	if err != nil {

@@ -115,6 +115,10 @@ type Image struct {
 	Key string
 	// Base is the image that an opaque model needs to run.
 	Base string
+	// Uses and Limits are the owner's words on what the model is for and what it is not for; they go into its card.
+	// Licenses is an SPDX expression. These three are no law: they come from the change.
+	Uses, Limits []string
+	Licenses     string
 }
 
 // The values of Train.Sandbox.

@@ -57,7 +57,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 			}},
 			Waivers: gate.WaiverPolicy{Allow: []string{"maintain", "ada"}, Author: true, Days: 3},
 		},
-		Image:   Image{Name: "ghcr.io/acme/credit", Key: "keys/weighlock.pub", Base: "ghcr.io/acme/python@sha256:00"},
+		Image:   Image{Name: "ghcr.io/acme/credit", Key: "keys/weighlock.pub", Base: "ghcr.io/acme/python@sha256:00", Uses: []string{"Ranks applications for a clerk who decides"}, Limits: []string{"Says nothing about firms"}, Licenses: "Apache-2.0"},
 		Comment: CommentOnBlock, PublishError: PublishFail,
 	}
 	if diff := cmp.Diff(want, got, cmpopts.IgnoreUnexported(File{})); diff != "" {

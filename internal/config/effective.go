@@ -21,6 +21,7 @@ import (
 func Effective(base, change *File) (effective *File, changed []string) {
 	e := *change
 	e.Task, e.Policy, e.Image = base.Task, base.Policy, base.Image
+	e.Image.Uses, e.Image.Limits, e.Image.Licenses = change.Image.Uses, change.Image.Limits, change.Image.Licenses
 	e.Data.Target, e.Data.ID, e.Data.Positive, e.Data.Weight = base.Data.Target, base.Data.ID, base.Data.Positive, base.Data.Weight
 	e.Data.Evaluate = base.Data.Evaluate
 	e.Data.Schema = slices.Clone(base.Data.Schema)

@@ -113,6 +113,9 @@ func (i *Image) fields() []field {
 		{"name", false, text(&i.Name)},
 		{"key", false, file(&i.Key)},
 		{"base", false, text(&i.Base)},
+		{"uses", false, texts(&i.Uses, "sentences", false)},
+		{"limits", false, texts(&i.Limits, "sentences", false)},
+		{"licenses", false, text(&i.Licenses)},
 	}
 }
 

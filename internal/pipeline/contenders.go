@@ -12,7 +12,6 @@ import (
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/metric"
 	"github.com/weighlock/weighlock/internal/model"
-	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/sandbox"
 	"github.com/weighlock/weighlock/internal/training"
 )
@@ -115,11 +114,11 @@ func baselineImage(ctx context.Context, o Options, law *law, rows *rows) (baseli
 	if err != nil {
 		return baseline.Baseline{}, err
 	}
-	images, err := registry.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
+	source, err := baselineSource(ctx, o, law)
 	if err != nil {
 		return baseline.Baseline{}, err
 	}
-	return baseline.FromImage(ctx, images, commits, baseline.Wanted{Job: job, Rows: rows.evaluation})
+	return baseline.FromImage(ctx, source, commits, baseline.Wanted{Job: job, Rows: rows.evaluation})
 }
 
 // weighContender evaluates predictions, and measures how long scoring takes where there is a model to score.

@@ -76,11 +76,11 @@ func findAnchor(ctx context.Context, o Options, law *law, rows *rows) (*gate.Anc
 	if err != nil {
 		return nil, missing(err)
 	}
-	images, err := registry.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
+	source, err := baselineSource(ctx, o, law)
 	if err != nil {
-		return nil, fail(gate.Misconfigured, err, "")
+		return nil, err
 	}
-	found, err := baseline.FromImage(ctx, images, commits, baseline.Wanted{Job: baseJobOf(o, law, rows), Rows: rows.evaluation})
+	found, err := baseline.FromImage(ctx, source, commits, baseline.Wanted{Job: baseJobOf(o, law, rows), Rows: rows.evaluation})
 	if err != nil {
 		return nil, missing(err)
 	}

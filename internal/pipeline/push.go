@@ -17,6 +17,7 @@ import (
 	"github.com/weighlock/weighlock/internal/modelimage"
 	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/report"
+	"github.com/weighlock/weighlock/internal/signing"
 )
 
 // ReportType is the artifact type of a run's report beside the image.
@@ -27,19 +28,42 @@ type PushOptions struct {
 	Options
 	// Servers are static server binaries by platform.
 	Servers map[string][]byte
+	// Key signs image, verdict, provenance and bill of materials; nil leaves them unsigned.
+	Key *signing.PrivateKey
+	// Smoke is one of the words below; SmokeAuto where empty.
+	Smoke string
 	// Progress is told of bytes written so far and in all; it may be nil.
 	Progress func(done, total int64)
+	// Warn takes a sentence for the user; it may be nil.
+	Warn func(sentence string)
 }
+
+// How the packed image is tried before it gets a tag.
+const (
+	// SmokeAuto serves it in this process, and in a container engine where there is one.
+	SmokeAuto = "auto"
+	// SmokeProcess leaves engines alone.
+	SmokeProcess = "process"
+	// SmokeEngine insists on one.
+	SmokeEngine = "engine"
+)
 
 // Pushed is what a push published.
 type Pushed struct {
 	// Image is the repository's name, Digest the index's, Tag the write-once tag of the commit.
 	Image, Digest, Tag string
+	// Asked is how many rows the packed image answered as they were evaluated, before it got its tag.
+	Asked int
+	// Signed says that a key signed it.
+	Signed bool
 }
 
 // Push packs the model of the last run and publishes it under its commit's tag. It refuses anything but a passed run of
 // exactly the commit that is checked out: a blocked commit gets no image.
 func Push(ctx context.Context, o PushOptions) (Pushed, error) {
+	if o.Step == nil {
+		o.Step = func(string) {}
+	}
 	saved, folder, law, err := savedRun(ctx, o.Options)
 	if err != nil {
 		return Pushed{}, err
@@ -59,25 +83,37 @@ func Push(ctx context.Context, o PushOptions) (Pushed, error) {
 	image, err := modelimage.Build(modelimage.Input{
 		Model: saved.Model, Revision: saved.Head.Commit, Created: created, Files: packed, Servers: o.Servers,
 		Annotations: annotations(saved), Source: law.repo.Remote(ctx), Title: saved.Model,
-		Description: fmt.Sprintf("%s model %s, weighed by Weighlock", saved.Task, saved.Model),
+		Description: fmt.Sprintf("%s model %s, weighed by Weighlock", saved.Task, saved.Model), Licenses: law.effective.Image.Licenses,
 	})
 	if err != nil {
 		return Pushed{}, fail(gate.Misconfigured, err, "")
 	}
-	attachments, err := savedDocuments(folder)
-	if err != nil {
-		return Pushed{}, err
+	if o.Warn == nil {
+		o.Warn = func(string) {}
 	}
 	images, err := registry.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
 	if err != nil {
 		return Pushed{}, fail(gate.Misconfigured, err, "")
 	}
 	tag := baseline.Tag(saved.Head.Commit)
-	digest, err := images.Push(ctx, image.Content, registry.PushOptions{Tags: []string{tag}, Attachments: attachments, Progress: o.Progress})
+	p := push{PushOptions: o, law: law, saved: saved, folder: folder, image: image, created: created}
+	attachments, beside, err := p.beside(ctx, images.Name())
 	if err != nil {
 		return Pushed{}, err
 	}
-	return Pushed{Image: images.Name(), Digest: digest, Tag: tag}, nil
+	o.Step("smoke test")
+	asked, err := p.smoke(ctx)
+	if err != nil {
+		return Pushed{}, err
+	}
+	o.Step("push")
+	digest, err := images.Push(ctx, image.Content, registry.PushOptions{
+		Tags: []string{tag}, Attachments: attachments, Beside: beside, Progress: o.Progress,
+	})
+	if err != nil {
+		return Pushed{}, err
+	}
+	return Pushed{Image: images.Name(), Digest: digest, Tag: tag, Asked: asked, Signed: o.Key != nil}, nil
 }
 
 // savedRun reads the last run's report and makes sure that it is about what is checked out now.

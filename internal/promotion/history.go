@@ -53,10 +53,13 @@ func (d Desk) note(ctx context.Context, r record, m Move) error {
 	return nil
 }
 
+// Named is a tag with what it names.
+type Named = registry.Descriptor
+
 // Past is what became of the tags of a repository.
 type Past struct {
 	// Tags are those that move and versions, with what they name now.
-	Tags []registry.Descriptor `json:"tags"`
+	Tags []Named `json:"tags"`
 	// Pins are the tags that are held in their place.
 	Pins map[string]Pin `json:"pins,omitempty"`
 	// Events are newest first.

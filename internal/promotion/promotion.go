@@ -52,7 +52,7 @@ type History interface {
 	// FirstParents returns up to n commits: the revision itself, its first parent, and so on.
 	FirstParents(ctx context.Context, rev string, n int) ([]string, error)
 	// IsAncestor reports whether a is b or one of its ancestors.
-	IsAncestor(ctx context.Context, a, b string) bool
+	IsAncestor(ctx context.Context, a, b string) (bool, error)
 }
 
 // Desk is where promotions of one repository of images are decided.
@@ -213,7 +213,13 @@ func (d Desk) allow(ctx context.Context, tag string, have registry.Descriptor, w
 	if err != nil {
 		return fmt.Errorf("promote %s: %w", tag, err)
 	}
-	if old == "" || !d.History.IsAncestor(ctx, old, tip) {
+	ours := false
+	if old != "" {
+		if ours, err = d.History.IsAncestor(ctx, old, tip); err != nil {
+			return fmt.Errorf("promote to %s: %w", tag, err)
+		}
+	}
+	if !ours {
 		return fmt.Errorf("promote to %s: it names an image of commit %q, which %s does not hold: %w", tag, old, d.Branch, ErrRefused)
 	}
 	return nil

@@ -63,11 +63,11 @@ func (l *line) FirstParents(_ context.Context, rev string, n int) ([]string, err
 	return out[:min(n, len(out))], nil
 }
 
-func (l *line) IsAncestor(_ context.Context, a, b string) bool {
+func (l *line) IsAncestor(_ context.Context, a, b string) (bool, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at := slices.Index(l.commits, a)
-	return at >= 0 && at <= slices.Index(l.commits, b)
+	return at >= 0 && at <= slices.Index(l.commits, b), nil
 }
 
 func (l *line) FetchBranches(context.Context) error { return nil }
