@@ -40,7 +40,9 @@ func ImageName(f *config.File) string {
 
 // registryOptions lets a relative oci:PATH start at the folder of the configuration.
 func registryOptions(law *law, o registry.Options) registry.Options {
-	o.Dir = filepath.Join(law.repo.Dir, filepath.FromSlash(law.folder))
+	if law.repo != nil { // without a checkout there is no folder of images either
+		o.Dir = filepath.Join(law.repo.Dir, filepath.FromSlash(law.folder))
+	}
 	return o
 }
 
