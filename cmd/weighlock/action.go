@@ -189,11 +189,15 @@ func (a *action) giveBack() {
 	if !ok || owner == 0 || os.Geteuid() != 0 {
 		return
 	}
+	root, err := os.OpenRoot(a.job.Workspace) // whatever links a change has planted, nothing outside is given away
+	if err != nil {
+		return
+	}
+	defer func() { _ = root.Close() }()
 	for _, config := range a.inputs.configs {
-		folder := filepath.Join(a.job.Workspace, filepath.FromSlash(path.Dir(config)), ".weighlock")
-		_ = filepath.WalkDir(folder, func(name string, _ fs.DirEntry, err error) error {
+		_ = fs.WalkDir(root.FS(), path.Join(path.Dir(config), ".weighlock"), func(name string, _ fs.DirEntry, err error) error {
 			if err == nil {
-				_ = os.Lchown(name, owner, group)
+				_ = root.Lchown(name, owner, group)
 			}
 			return nil
 		})

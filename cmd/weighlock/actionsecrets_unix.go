@@ -56,7 +56,7 @@ func hideSecrets(w world) (secrets, error) {
 		name, _, _ := strings.Cut(entry, "=")
 		return slices.Contains(secretNames, name)
 	})
-	err = syscall.Exec(self, os.Args, append(env, secretsVariable+"="+strconv.Itoa(pipe[0])))
+	err = syscall.Exec(self, os.Args, append(env, secretsVariable+"="+strconv.Itoa(pipe[0]))) //nolint:gosec // this very program with its own arguments
 	return secrets{}, fmt.Errorf("hide secrets: %w", err)
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"slices"
@@ -69,7 +70,7 @@ func (s *session) begin(ctx context.Context) {
 // add takes the result of one model. A run without a report gets one that says why.
 func (s *session) add(file string, r *report.Report, err error) {
 	if r == nil {
-		r = failedReport(file, err)
+		r = failedReport(file, s.head, err)
 	}
 	s.reports = append(s.reports, r)
 	s.heed(s.settings(file))
@@ -94,8 +95,11 @@ func (s *session) heed(f *config.File) {
 }
 
 // failedReport is the report of a run that had no law to judge by.
-func failedReport(file string, err error) *report.Report {
-	in := report.Inputs{Tool: "weighlock " + version, Model: modelName(file), FailedAs: gate.Misconfigured, Failure: &report.Failure{Message: "nothing was judged"}}
+func failedReport(file, head string, err error) *report.Report {
+	in := report.Inputs{
+		Tool: "weighlock " + version, Model: modelName(file), Head: report.Head{Commit: head},
+		FailedAs: gate.Misconfigured, Failure: &report.Failure{Message: "nothing was judged"},
+	}
 	if err != nil {
 		in.Failure.Message, in.Failure.Hint = strings.TrimSpace(err.Error()), hintOf(err)
 		for _, d := range []gate.Decision{gate.Blocked, gate.Undecided, gate.Invalid, gate.Unavailable, gate.Cancelled} {
@@ -126,8 +130,7 @@ func (s *session) print(r *report.Report) {
 
 // annotate shows mistakes of the configuration at their lines, and why a model did not pass.
 func (s *session) annotate(file string, r *report.Report, err error) {
-	var problems config.Problems
-	if errors.As(err, &problems) {
+	if problems, ok := errors.AsType[config.Problems](err); ok {
 		for _, p := range problems {
 			s.job.Annotate(ci.Error, "weighlock", p.Message, p.Position.File, p.Position.Line)
 		}
@@ -258,9 +261,7 @@ func (s *session) say(ctx context.Context, d gate.Decision) error {
 		s.comment == config.CommentOnChange && slices.ContainsFunc(s.reports, (*report.Report).Changed)
 	values := map[string]float64{}
 	for _, r := range s.reports {
-		for name, value := range r.AcceptedValues() {
-			values[name] = value
-		}
+		maps.Copy(values, r.AcceptedValues())
 	}
 	spoken, err := s.client.Speak(ctx, forge.Comment{
 		Pull: s.pull.Number, Key: s.inputs.key, Head: s.pull.Head, Run: s.run, Attempt: s.attempt, At: now, Values: values, First: first,

@@ -127,8 +127,10 @@ func (a *action) mayTrain(file string) error {
 		found = append(found, ".git/config")
 	}
 	if len(found) > 0 {
-		return hinted{fmt.Errorf("train by command: the checkout left credentials where the command could read them (%s)", filepath.Base(found[0])),
-			"uses: actions/checkout with persist-credentials: false"}
+		return hinted{
+			fmt.Errorf("train by command: the checkout left credentials where the command could read them (%s)", filepath.Base(found[0])),
+			"uses: actions/checkout with persist-credentials: false",
+		}
 	}
 	return nil
 }

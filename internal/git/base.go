@@ -186,8 +186,10 @@ func (r *Repo) Obtain(ctx context.Context, commit string, auth Authorization) er
 	}
 	var env []string
 	if auth.Value != "" {
-		env = []string{"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=" + r.Dir,
-			"GIT_CONFIG_KEY_1=http." + auth.URL + ".extraheader", "GIT_CONFIG_VALUE_1=Authorization: " + auth.Value}
+		env = []string{
+			"GIT_CONFIG_COUNT=2", "GIT_CONFIG_KEY_0=safe.directory", "GIT_CONFIG_VALUE_0=" + r.Dir,
+			"GIT_CONFIG_KEY_1=http." + auth.URL + ".extraheader", "GIT_CONFIG_VALUE_1=Authorization: " + auth.Value,
+		}
 	}
 	if _, err := r.runWith(ctx, env, "fetch", "--quiet", "--no-tags", "--depth=50", "--no-recurse-submodules", "origin", commit); err != nil {
 		if ctx.Err() != nil {

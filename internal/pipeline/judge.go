@@ -19,7 +19,7 @@ func judge(o Options, law *law, weighed outcome) (*gate.Result, error) {
 		return nil, fail(gate.Misconfigured, fmt.Errorf("judge: %w", err), "")
 	}
 	result = gate.Apply(result, waiversOf(o, law), gate.Change{
-		Head: law.reviewed, Author: o.Author, Now: time.Now(), Policy: law.effective.Policy.Waivers,
+		Head: law.reviewed, Author: o.Author, Now: time.Now().Add(clockSkew), Policy: law.effective.Policy.Waivers,
 	})
 	return &result, nil
 }
@@ -63,6 +63,9 @@ func headOf(law *law) report.Head {
 	}
 	return h
 }
+
+// clockSkew is how far the clock of a code host, which stamps a waiver, may run ahead of this machine's.
+const clockSkew = 5 * time.Minute
 
 // waiversOf are those that may be about this model's rules. A working tree that differs from its commit has none: nobody
 // saw what it holds.
