@@ -31,7 +31,7 @@ Make a git repository in a temporary folder and play three acts on the prices of
 diamonds: a baseline is weighed and pushed as an image; a change that makes the model
 worse is blocked; a change that makes it better passes, is merged and pushed, and the
 model in that image answers one request over HTTP. Needs git, and nothing else; leaves
-nothing running and, without --keep, nothing on disk.`, codeDone, "1    the story did not end as it should"),
+nothing running and, without --keep, nothing on disk.`, codeDone, "1    the story did not end as it should", codeCancelled),
 		Example: `  weighlock demo
   weighlock demo --keep ./weighlock-demo`,
 		Args: cobra.NoArgs,

@@ -36,7 +36,7 @@ func newInit(w world) *cobra.Command {
 		Long: withCodes(`
 Look at a table and propose everything that a first weighlock.yaml needs: task, target,
 id, columns that are no features (constants, ids, leaks), which rows judge, metrics,
-margins and floors. Two simple models are fitted to say how small a difference the
+margins and floors. A few simple models are fitted to say how small a difference the
 evaluation rows can show; no margin is proposed below that.
 
 TABLE is csv, csv.gz, csv.zst, jsonl or parquet; where left out, the only table here or

@@ -134,7 +134,7 @@ func inspectImage(ctx context.Context, w world, name string) (inspected, error) 
 	}
 	found, err := images.Resolve(ctx, reference)
 	if err != nil {
-		return inspected{}, fmt.Errorf("find image %s: %w", name, err)
+		return inspected{}, fmt.Errorf("find image: %w", err)
 	}
 	config, err := modelimage.ReadConfig(ctx, images, found.Digest)
 	if err != nil {

@@ -78,7 +78,7 @@ func loadModel(ctx context.Context, w world, name, dir string) (*model.Model, se
 		}
 		found, err := images.Resolve(ctx, reference)
 		if err != nil {
-			return nil, id, fmt.Errorf("find image %s: %w", name, err)
+			return nil, id, fmt.Errorf("find image: %w", err)
 		}
 		if files, err = modelimage.Model(ctx, images, found.Digest); err != nil {
 			return nil, id, fmt.Errorf("read image %s: %w", name, err)

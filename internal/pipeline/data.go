@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -128,6 +129,9 @@ func (l *law) readTables() (change, base table, err error) {
 func readData(files fs.FS, name string) ([]byte, error) {
 	content, err := fs.ReadFile(files, name)
 	if err != nil {
+		if wrong, ok := errors.AsType[*fs.PathError](err); ok {
+			err = fmt.Errorf("%s: %w", name, wrong.Err)
+		}
 		return nil, fail(gate.Misconfigured, fmt.Errorf("read data: %w", err), "data.path is relative to the folder of the configuration")
 	}
 	if git.IsLFSPointer(content) {

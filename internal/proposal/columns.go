@@ -219,18 +219,42 @@ var proposedMetrics = map[metric.Task][]string{
 	metric.Multiclass: {"accuracy", "log_loss", "f1_macro"},
 }
 
+// lopsidedMetrics are for classes of which one is more frequent than all others together: there accuracy mostly says how
+// frequent it is.
+var lopsidedMetrics = []string{"balanced_accuracy", "f1_macro", "log_loss"}
+
 // floored are the metrics that get a floor: those whose value a reader can judge without knowing the data.
-var floored = []string{"r2", "roc_auc", "accuracy"}
+var floored = []string{"r2", "roc_auc", "accuracy", "balanced_accuracy"}
 
 // rules proposes the metrics of the task with their usual margins.
-func (p *Proposal) rules() {
-	for _, name := range proposedMetrics[p.task()] {
+func (p *Proposal) rules(s sides) {
+	names := proposedMetrics[p.task()]
+	if p.task() == metric.Multiclass && lopsided(s.evaluate, p.Target.Value) {
+		names = lopsidedMetrics
+	}
+	for _, name := range names {
 		m, ok := metric.Lookup(name)
 		if !ok {
 			continue
 		}
 		p.Rules = append(p.Rules, Rule{Metric: m, Margin: gate.Margin{Value: m.DefaultMargin, Relative: m.Relative}})
 	}
+}
+
+// lopsided reports a class that more than half of the rows have.
+func lopsided(t *dataset.Table, target string) bool {
+	y, ok := t.Column(target)
+	if !ok {
+		return false
+	}
+	counts := map[string]int{}
+	for row := range y.Len() {
+		counts[y.Text(row)]++
+		if 2*counts[y.Text(row)] > y.Len() {
+			return true
+		}
+	}
+	return false
 }
 
 func listed(names []string) string {

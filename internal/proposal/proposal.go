@@ -107,7 +107,7 @@ func Make(ctx context.Context, r Request) (*Proposal, error) {
 	p.look(s)
 	p.slices(s)
 	p.estimator()
-	p.rules()
+	p.rules(s)
 	return p, p.measure(ctx, s, r.Workers)
 }
 

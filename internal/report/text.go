@@ -270,8 +270,10 @@ func (t terminal) stacked(shown []Rule) {
 		if r.Interval != nil {
 			t.wrap("    ", r.level()+" interval "+r.interval())
 		}
-		if l := r.limit(); l != none {
+		if l := r.limit(); l != none && r.Margin != nil {
 			t.wrap("    ", "margin "+l)
+		} else if l != none {
+			t.wrap("    ", "bound "+l)
 		}
 	}
 }
