@@ -11,7 +11,8 @@ import (
 func commands(w world) []*cobra.Command {
 	return []*cobra.Command{
 		newInit(w), newCheck(w), newRun(w), newReport(w), newPush(w), newPromote(w), newRollback(w), newVerify(w),
-		newHistory(w), newCopy(w), newGC(w), newServe(w), newPredict(w), newInspect(w), newAction(w), newDemo(w), newVersion(w),
+		newHistory(w), newCopy(w), newGC(w), newServe(w), newPredict(w), newInspect(w), newAction(w),
+		newPlan(w), newAA(w), newDemo(w), newVersion(w),
 	}
 }
 

@@ -109,20 +109,20 @@ func (b Baseline) ReadLevels(ctx context.Context, images *registry.Repository) (
 	if err != nil {
 		return nil, fmt.Errorf("read evaluation of baseline image %s: %w", b.Image, err)
 	}
-	for _, a := range attached {
-		e, err := evaluation.Decode(bytes.NewReader(a.Data))
-		if err != nil {
-			return nil, fmt.Errorf("read evaluation of baseline image %s: %w: %w", b.Image, err, registry.ErrInvalid)
-		}
-		known := map[string][]string{}
-		for _, s := range e.Slices {
-			if s.Rows > 0 && !slices.Contains(known[s.By], s.Level) {
-				known[s.By] = append(known[s.By], s.Level)
-			}
-		}
-		return known, nil
+	if len(attached) == 0 {
+		return nil, nil
 	}
-	return nil, nil
+	e, err := evaluation.Decode(bytes.NewReader(attached[0].Data))
+	if err != nil {
+		return nil, fmt.Errorf("read evaluation of baseline image %s: %w: %w", b.Image, err, registry.ErrInvalid)
+	}
+	known := map[string][]string{}
+	for _, s := range e.Slices {
+		if s.Rows > 0 && !slices.Contains(known[s.By], s.Level) {
+			known[s.By] = append(known[s.By], s.Level)
+		}
+	}
+	return known, nil
 }
 
 // asked is how many images are read at the same time.

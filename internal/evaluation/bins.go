@@ -25,15 +25,13 @@ func Bins(c *dataset.Column, most int) (names []string, codes []uint8) {
 	}
 	missing := -1
 	for row := range codes {
-		at := -1
+		if c.Missing(row) && missing < 0 {
+			missing = len(texts)
+			texts = append(texts, MissingLevel)
+		}
+		at := missing
 		if !c.Missing(row) {
 			at = part(row)
-		} else {
-			if missing < 0 {
-				missing = len(texts)
-				texts = append(texts, MissingLevel)
-			}
-			at = missing
 		}
 		codes[row] = NoBin
 		if at >= 0 {

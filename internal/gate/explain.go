@@ -87,7 +87,7 @@ func Explain(in Input, r Result, features *dataset.Table, leaveOut []string) *Ex
 		return nil
 	}
 	d := contributions(p)
-	e := &Explanation{Metric: p.metric.Name, Params: p.params, Direction: p.metric.Direction, Flips: flips(in, p, d), Parts: decompose(in, p, d)}
+	e := &Explanation{Metric: p.metric.Name, Params: p.params, Direction: p.metric.Direction, Flips: flips(in, d), Parts: decompose(in, p, d)}
 	e.search(in, p, searchable(features, leaveOut))
 	return e
 }
@@ -127,7 +127,7 @@ func contributions(p *pair) []float64 {
 	return d
 }
 
-func flips(in Input, p *pair, d []float64) Flips {
+func flips(in Input, d []float64) Flips {
 	t, c, b := in.Rows.Truth, in.Candidate, *in.Baseline
 	var f Flips
 	var rows []int
@@ -199,7 +199,7 @@ func decompose(in Input, p *pair, d []float64) []Decomposition {
 	return out
 }
 
-// The bounds of the search (statistics.md 3): eight parts per feature, slices of at least 30 rows and a hundredth of all,
+// The bounds of the search (statistics.md 3): up to eight parts per feature, slices of at least 30 rows and a hundredth of all,
 // and so many flips that the work stays within a few seconds.
 const (
 	searchBins   = 8
@@ -251,9 +251,11 @@ func searchSlices(in Input, p *pair, features []*dataset.Column) ([]stats.SliceF
 			s.Difference[i] *= w[i]
 		}
 	}
+	// Parts of fewer rows than a slice must have would find nothing.
+	bins := max(2, min(searchBins, 2*len(s.Difference)/(3*s.MinRows)))
 	var names [][]string
 	for _, c := range features {
-		texts, codes := evaluation.Bins(c, searchBins)
+		texts, codes := evaluation.Bins(c, bins)
 		if len(texts) < 2 {
 			continue
 		}

@@ -29,8 +29,10 @@ func planted(n int) (Input, *dataset.Table) {
 		Policy: Policy{Rules: []Rule{{Metric: "mae", Margin: absolute(1)}}},
 	}
 	return in, &dataset.Table{Columns: []*dataset.Column{
-		{Name: "id", Kind: dataset.Number, Floats: other}, {Name: "age", Kind: dataset.Number, Floats: ages},
-		dataset.NewTexts("sex", sexes), {Name: "other", Kind: dataset.Number, Floats: other},
+		{Name: "id", Kind: dataset.Number, Floats: other},
+		{Name: "age", Kind: dataset.Number, Floats: ages},
+		dataset.NewTexts("sex", sexes),
+		{Name: "other", Kind: dataset.Number, Floats: other},
 	}}
 }
 

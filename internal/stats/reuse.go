@@ -15,10 +15,10 @@ func Optimism(se float64, k int) float64 {
 // Precision is a demand on an experiment: a two-sided level such as 0.95, and the power to reach.
 type Precision struct{ Level, Power float64 }
 
-func (p Precision) factor() float64 {
-	z := normalQuantile(0.5+p.Level/2) + normalQuantile(p.Power)
-	return z * z
-}
+// Errors is how many standard errors a difference must measure to be seen with this power: z(1-α/2) + z(power).
+func (p Precision) Errors() float64 { return normalQuantile(0.5+p.Level/2) + normalQuantile(p.Power) }
+
+func (p Precision) factor() float64 { return p.Errors() * p.Errors() }
 
 // ProportionRows is the number of rows that prove two equally good classifiers to lie within the margin, when they
 // disagree in being right on the share `discordant` of the rows: (z+z)²·ψ/δ² (after Connor 1987). It is 0 where no
