@@ -1,0 +1,4 @@
+# expect: is a folder
+import os
+
+os.mkdir(os.environ["WEIGHLOCK_PREDICTIONS"])

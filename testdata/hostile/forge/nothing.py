@@ -1,0 +1,2 @@
+# expect: left none
+print("done")
