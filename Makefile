@@ -8,7 +8,7 @@ LINT     = golangci-lint
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := all
-.PHONY: all build test demo examples lint fmt fmt-check update bench crash vuln clean help servers $(SERVERS)
+.PHONY: all build test demo examples lint fmt fmt-check update bench crash hostile vuln clean help servers $(SERVERS)
 
 all: fmt-check lint build test ## format check, lint, build and test
 
@@ -48,6 +48,9 @@ bench: build ## measure against named peers and print ratios
 
 crash: ## kill run and push at 200 injected system calls and look at what they leave
 	WEIGHLOCK_TEST_KILLS=200 $(GO) test -run TestKilledAtSystemCalls -count=1 -timeout 30m -v ./cmd/weighlock
+
+hostile: ## run 68 hostile trainers on this machine and in a default container, as root and as a plain user
+	bash .ci/hostile
 
 vuln: ## look for known vulnerabilities in what is linked
 	govulncheck ./...

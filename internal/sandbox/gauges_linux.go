@@ -44,11 +44,12 @@ func newGauges(o order) *gauges {
 func (g *gauges) read(end *outcome) {
 	pids := descendants()
 	files := g.sharedFiles()
-	used := sumOf(pids, "status", "RssAnon:", "RssShmem:") + files
+	used := files
+	for _, pid := range pids {
+		used += kilobytes(pid, "status", "RssAnon:", "RssShmem:")
+	}
 	if used > g.memory {
-		// That counted what processes share once for each of them, and files once more. The exact sum divides every page
-		// among those that share it, but the kernel has to look at each page for that.
-		used = sumOf(pids, "smaps_rollup", "Pss_Anon:") + max(sumOf(pids, "smaps_rollup", "Pss_Shmem:"), files)
+		used = exactly(pids, files)
 	}
 	end.Peak = max(end.Peak, used)
 	end.OutOfMemory = used > g.memory
@@ -135,20 +136,36 @@ func openSharedMemory() map[string]bool {
 	return open
 }
 
-// sumOf adds up fields of kilobytes over the files of that name in /proc/PID.
-func sumOf(pids []int, name string, fields ...string) uint64 {
-	var total uint64
+// exactly divides every page among the processes that share it, where the quick look counts it once for each, and files
+// once more. The kernel has to look at each page for that, and it answers only somebody who may look into the process:
+// root in a default container may not, so there the quick figure stands, which errs towards ending training early.
+func exactly(pids []int, files uint64) uint64 {
+	var own, shared uint64
 	for _, pid := range pids {
-		content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), name))
-		if err != nil {
+		anonymous := kilobytes(pid, "smaps_rollup", "Pss_Anon:")
+		if anonymous == 0 {
+			own += kilobytes(pid, "status", "RssAnon:")
+			shared += kilobytes(pid, "status", "RssShmem:")
 			continue
 		}
-		for _, field := range fields {
-			if _, rest, ok := strings.Cut(string(content), field); ok {
-				if words := strings.Fields(rest); len(words) > 0 {
-					kib, _ := strconv.ParseUint(words[0], 10, 64)
-					total += kib << 10
-				}
+		own += anonymous
+		shared += kilobytes(pid, "smaps_rollup", "Pss_Shmem:")
+	}
+	return own + max(shared, files)
+}
+
+// kilobytes adds up fields of a file of /proc/PID, in bytes; 0 where it cannot be read.
+func kilobytes(pid int, name string, fields ...string) uint64 {
+	content, err := os.ReadFile(filepath.Join("/proc", strconv.Itoa(pid), name))
+	if err != nil {
+		return 0
+	}
+	var total uint64
+	for _, field := range fields {
+		if _, rest, ok := strings.Cut(string(content), field); ok {
+			if words := strings.Fields(rest); len(words) > 0 {
+				kib, _ := strconv.ParseUint(words[0], 10, 64)
+				total += kib << 10
 			}
 		}
 	}

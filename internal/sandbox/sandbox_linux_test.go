@@ -339,7 +339,8 @@ func TestSharedMemoryCounts(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			result, out := start(t, script, func(s *Spec) { s.Limits = Limits{Wall: 15 * time.Second, Memory: 200 << 20} })
-			if result.Reason != OutOfMemory {
+			full := name == "files" && strings.Contains(result.LastLine, "No space left") // a container's /dev/shm is small
+			if result.Reason != OutOfMemory && !full {
 				t.Errorf("got %+v\n%s", result, out)
 			}
 		})
