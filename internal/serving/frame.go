@@ -44,6 +44,10 @@ func (f *frame) cell(p *parser, i int) error {
 	c, kind := &f.columns[i], f.features[i].Kind
 	c.filled = true
 	switch next := p.peek(); {
+	case kind == dataset.Number && next == kindNumber:
+		v, err := p.digits()
+		c.numbers = append(c.numbers, v)
+		return err
 	case next == kindNull:
 		if kind == dataset.Category {
 			c.texts = append(c.texts, "")
@@ -51,10 +55,6 @@ func (f *frame) cell(p *parser, i int) error {
 			c.numbers = append(c.numbers, math.NaN())
 		}
 		return p.null()
-	case kind == dataset.Number && next == kindNumber:
-		v, err := p.number()
-		c.numbers = append(c.numbers, v)
-		return err
 	case kind == dataset.Category:
 		text, err := f.text(p, next)
 		c.texts = append(c.texts, text)

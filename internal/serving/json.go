@@ -65,11 +65,15 @@ func (p *parser) space() {
 
 // peek skips white space and says what comes next.
 func (p *parser) peek() kind {
-	p.space()
+	if p.pos < len(p.data) && p.data[p.pos] <= ' ' {
+		p.space()
+	}
 	if p.pos >= len(p.data) {
 		return kindEnd
 	}
 	switch c := p.data[p.pos]; {
+	case c-'0' <= 9, c == '-':
+		return kindNumber
 	case c == '{':
 		return kindObject
 	case c == '[':
@@ -80,8 +84,6 @@ func (p *parser) peek() kind {
 		return kindBool
 	case c == 'n':
 		return kindNull
-	case c == '-', c >= '0' && c <= '9':
-		return kindNumber
 	}
 	return kindEnd
 }
@@ -105,7 +107,9 @@ func (p *parser) take(c byte) error {
 }
 
 func (p *parser) next(c byte) bool {
-	p.space()
+	if p.pos < len(p.data) && p.data[p.pos] <= ' ' {
+		p.space()
+	}
 	if p.pos < len(p.data) && p.data[p.pos] == c {
 		p.pos++
 		return true
@@ -252,6 +256,11 @@ func (p *parser) number() (float64, error) {
 	if p.peek() != kindNumber {
 		return 0, p.fail("expected a number")
 	}
+	return p.digits()
+}
+
+// digits reads the number that stands at the position, as peek has seen.
+func (p *parser) digits() (float64, error) {
 	data, start := p.data, p.pos
 	at := start
 	negative := data[at] == '-'
