@@ -291,16 +291,6 @@ func TestHelpShowsAnExampleAndExitCodes(t *testing.T) {
 	}
 }
 
-// TestEveryCommandIsDocumented holds docs/commands.md against the commands and their flags.
-func TestEveryCommandIsDocumented(t *testing.T) {
-	text := strings.Join(readLines(t, filepath.Join(top, "docs/commands.md")), "\n")
-	for _, c := range commands(world{}) {
-		if !strings.Contains(text, "weighlock "+c.Name()) {
-			t.Errorf("docs/commands.md says nothing of weighlock %s", c.Name())
-		}
-	}
-}
-
 // TestEveryDependencyIsExplained holds docs/dependencies.md against go.mod.
 func TestEveryDependencyIsExplained(t *testing.T) {
 	content, err := os.ReadFile(filepath.Join(top, "go.mod"))
