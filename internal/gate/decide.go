@@ -134,6 +134,9 @@ func unusable(in Input) error {
 			return fmt.Errorf("the baseline cannot be judged: %w", err)
 		}
 	}
+	if err := in.Folds.check(in.Baseline == nil); err != nil {
+		return err
+	}
 	if in.Anchor != nil {
 		if err := in.Anchor.Predictions.Check(t); err != nil {
 			return fmt.Errorf("the anchor %.80q cannot be judged: %w", in.Anchor.Name, err)
@@ -210,7 +213,7 @@ func (j *judgement) column(scale float64) []float64 {
 	p := j.pair
 	phi := p.phi(scale)
 	switch {
-	case phi == nil:
+	case phi == nil || p.folds != nil:
 		return nil
 	case p.moment != nil && p.truth.Task == metric.Forecast:
 		sums, _ := stats.MomentSums(phi, p.moment)

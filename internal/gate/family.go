@@ -41,6 +41,8 @@ type pair struct {
 	seed uint64
 	// spread is what other training seeds do to the metric; nil where that is unknown.
 	spread *SeedSpread
+	// folds are the values of a cross-validation, nil where rows judge.
+	folds *foldValues
 	// serial is what dependsOnTime found; nil before it was asked.
 	serial *bool
 }
@@ -64,6 +66,9 @@ func newSide(p *pair, predictions metric.Predictions) side {
 // judge is the family's result, widened by the training seeds' variance where that is known: then it is about two
 // pipelines and no longer about two artefacts. A contrast scales the baseline's part.
 func (p *pair) judge(scale float64) stats.Result {
+	if p.folds != nil {
+		return p.folds.resampled(p, scale)
+	}
 	r := families[p.metric.Family](p, scale)
 	if p.spread == nil {
 		return r
@@ -122,6 +127,8 @@ func (p *pair) dependsOnTime() bool {
 func (p *pair) identical() bool {
 	c, b := p.candidate.predictions, p.baseline.predictions
 	switch {
+	case p.folds != nil:
+		return p.folds.same
 	case p.truth.Task.Classifies() && p.metric.Probabilities:
 		return slices.Equal(c.Probabilities, b.Probabilities)
 	case p.truth.Task.Classifies():

@@ -125,6 +125,9 @@ type Input struct {
 	// Anchor is an older model, such as the last release, that the candidate is held against a second time, or nil: many
 	// small steps down that each pass must not add up (statistics.md 2.4).
 	Anchor *Anchor
+	// Folds is a cross-validation that judges in place of rows that only judge, or nil. Rows then holds every row, Candidate
+	// and Baseline what was said of each by models that were not trained on it.
+	Folds *Folds
 	// KnownLevels lists, per slice column, the levels that the baseline was judged on when it was made; nil where that is
 	// unknown. Levels that are new since then, or gone, are named.
 	KnownLevels map[string][]string

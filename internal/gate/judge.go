@@ -28,13 +28,15 @@ type scope struct {
 	least, ofClass, clusters int
 	seed                     uint64
 	seeds                    map[string]SeedSpread
+	// folds take the place of the rows where every row also trained.
+	folds *Folds
 }
 
 // overall is the scope of all rows.
 func overall(in Input) *scope {
 	return &scope{
 		truth: in.Rows.Truth, candidate: in.Candidate, baseline: in.Baseline, cluster: in.Rows.Cluster,
-		moment: in.Rows.Moment, horizon: in.Rows.Horizon, seed: in.Seed, seeds: in.Seeds,
+		moment: in.Rows.Moment, horizon: in.Rows.Horizon, seed: in.Seed, seeds: in.Seeds, folds: in.Folds,
 		least: leastRows, ofClass: leastOfClass, clusters: leastClusters,
 	}
 }
@@ -126,6 +128,9 @@ func newJudgement(rule Rule, s *scope, level float64) *judgement {
 		j.flag(FlagNoTime)
 	}
 	p.candidate = newSide(p, s.candidate)
+	if s.folds != nil {
+		p.newFolded(s.folds)
+	}
 	j.flag(p.candidate.outcome.Flags...)
 	if !p.candidate.outcome.Defined() {
 		j.undefined, j.whose = p.candidate.outcome.Undefined, "candidate"
@@ -136,7 +141,9 @@ func newJudgement(rule Rule, s *scope, level float64) *judgement {
 		j.flag(FlagNoBaseline)
 		return j
 	}
-	p.baseline = newSide(p, *s.baseline)
+	if p.baseline.predictions = *s.baseline; s.folds == nil {
+		p.baseline = newSide(p, *s.baseline)
+	}
 	j.short = shortageOf(p, s)
 	j.result.Baseline = valueOf(p.baseline.outcome)
 	if !p.baseline.outcome.Defined() && j.undefined == "" {

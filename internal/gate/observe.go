@@ -36,9 +36,9 @@ type Observation struct {
 }
 
 // Observe compares the two models by every metric that the policy has no rule for: on all rows, and on each level of the
-// slice columns. It returns nothing on a first run, or where Decide finds nothing to judge. Most noticeable come first.
+// slice columns. It returns nothing on a first run, where Decide finds nothing to judge, or after a cross-validation, whose rows are not independent. Most noticeable come first.
 func Observe(in Input) []Observation {
-	if in.Baseline == nil || unusable(in) != nil || CheckPolicy(in.Rows.Truth.Task, in.Policy) != nil {
+	if in.Baseline == nil || in.Folds != nil || unusable(in) != nil || CheckPolicy(in.Rows.Truth.Task, in.Policy) != nil {
 		return nil
 	}
 	p := in.Policy.withDefaults()

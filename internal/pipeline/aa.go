@@ -68,6 +68,9 @@ func SelfTest(ctx context.Context, o AAOptions) (AA, error) {
 	if o.Attach && law.dirty {
 		return AA{}, fail(gate.Misconfigured, errors.New("attach seeds: the working tree differs from its commit"), "commit first")
 	}
+	if law.effective.Data.Evaluate.CrossValidates() {
+		return AA{}, fail(gate.Misconfigured, errors.New("test itself: data.evaluate.folds leaves no rows that only judge"), "give data.evaluate.holdout or path")
+	}
 	rows, err := readRows(law)
 	if err != nil {
 		return AA{}, err

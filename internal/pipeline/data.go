@@ -23,6 +23,8 @@ type rows struct {
 	classes []string
 	// train are the change's labelled rows that do not judge; baseTrain are the base revision's.
 	train, baseTrain *dataset.Table
+	// trainKeys and baseKeys tell the rows of both apart where every row trains and judges in turn.
+	trainKeys, baseKeys []string
 	// digest is that of all the change's rows.
 	digest string
 	total  int
@@ -59,6 +61,8 @@ func readRows(l *law) (*rows, error) {
 			return nil, err
 		}
 		r.baseTrain = base.Table
+	} else if eff.Data.Evaluate.CrossValidates() {
+		r.baseTrain, r.trainKeys, r.baseKeys = base.Table, change.keys, base.keys
 	} else if train, err = l.trainingRows(change, judging, split); err != nil {
 		return nil, err
 	}
@@ -69,8 +73,12 @@ func readRows(l *law) (*rows, error) {
 	if err := r.compareEvaluation(l, change, judging); err != nil {
 		return nil, err
 	}
+	trains, judges := train, judging
+	if eff.Data.Evaluate.CrossValidates() {
+		trains, judges = halves(judging)
+	}
 	r.checks = dataset.RunChecks(dataset.CheckInput{
-		Train: train.Table, Evaluate: judging.Table, TrainKeys: train.keys, EvaluateKeys: judging.keys,
+		Train: trains.Table, Evaluate: judges.Table, TrainKeys: trains.keys, EvaluateKeys: judges.keys,
 		Target: eff.Data.Target, ID: eff.Data.ID, Group: eff.Data.Evaluate.Group, Time: eff.Data.Evaluate.Time,
 		BaseSchema: base.Schema(), Declared: eff.Data.Schema,
 	})
@@ -177,6 +185,13 @@ func (t table) pick(at []int) table {
 
 func (l *law) split(base table) (dataset.Split, error) {
 	e := l.effective.Data.Evaluate
+	if e.CrossValidates() {
+		var all dataset.Split
+		for row := range base.Rows() {
+			all.Evaluate = append(all.Evaluate, row)
+		}
+		return all, nil
+	}
 	if e.Path != "" {
 		return dataset.Split{}, nil
 	}
@@ -208,6 +223,16 @@ func (l *law) trainingRows(change, judging table, split dataset.Split) (table, e
 		return table{}, fail(gate.Misconfigured, fmt.Errorf("split data: %s leaves no row to train on", change.Name), "lower data.evaluate.holdout")
 	}
 	return change.pick(keep), nil
+}
+
+// halves deals rows to two parts, which data checks hold against each other where every row trains and judges in turn.
+func halves(t table) (one, other table) {
+	var parts [2][]int
+	for row, key := range t.keys {
+		at := hashOf(0, key) & 1
+		parts[at] = append(parts[at], row)
+	}
+	return t.pick(parts[0]), t.pick(parts[1])
 }
 
 // readEvaluation reads the evaluation file of the base revision.

@@ -27,7 +27,7 @@ func judge(o Options, law *law, weighed outcome) (*gate.Result, error) {
 // comparison is what the gate looks at. Its seed comes from what is compared, whichever of the two is the candidate.
 func comparison(law *law, weighed outcome) gate.Input {
 	in := gate.Input{
-		Policy: law.effective.Policy, Rows: weighed.rows.evaluation, Candidate: weighed.candidate.predictions,
+		Policy: law.effective.Policy, Rows: weighed.rows.evaluation, Candidate: weighed.candidate.predictions, Folds: weighed.folds,
 		Seeds: larger(weighed.past.seeds, weighed.candidate.spread(law.effective.Policy, weighed.rows.evaluation)), Judged: weighed.past.judged, Anchor: weighed.past.anchor, KnownLevels: weighed.past.levels,
 	}
 	models := []string{weighed.candidate.digest}

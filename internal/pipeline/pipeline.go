@@ -105,7 +105,9 @@ type outcome struct {
 	candidate *contender
 	baseline  *contender
 	past      past
-	result    *gate.Result
+	// folds judge where every row also trains; nil where rows only judge.
+	folds  *gate.Folds
+	result *gate.Result
 	// explanation and observations are a closer look at the difference; they decide nothing.
 	explanation  *gate.Explanation
 	observations []gate.Observation
@@ -118,12 +120,12 @@ func weigh(ctx context.Context, o Options, law *law) (outcome, error) {
 	if w.rows, err = readRows(law); err != nil {
 		return outcome{}, err
 	}
-	o.Step("train")
-	if w.candidate, err = findCandidate(ctx, o, law, w.rows); err != nil {
-		return w, err
+	if law.effective.Data.Evaluate.CrossValidates() {
+		err = crossValidate(ctx, o, law, &w)
+	} else {
+		err = trainBoth(ctx, o, law, &w)
 	}
-	o.Step("find the baseline")
-	if w.baseline, err = findBaseline(ctx, o, law, w.rows); err != nil {
+	if err != nil {
 		return w, err
 	}
 	if w.past, err = remember(ctx, o, law, w); err != nil {
@@ -137,6 +139,18 @@ func weigh(ctx context.Context, o Options, law *law) (outcome, error) {
 	w.explanation = gate.Explain(in, *w.result, w.rows.features, excluded(law.effective))
 	w.observations = gate.Observe(in)
 	return w, nil
+}
+
+// trainBoth finds what is compared on rows that only judge.
+func trainBoth(ctx context.Context, o Options, law *law, w *outcome) error {
+	o.Step("train")
+	var err error
+	if w.candidate, err = findCandidate(ctx, o, law, w.rows); err != nil {
+		return err
+	}
+	o.Step("find the baseline")
+	w.baseline, err = findBaseline(ctx, o, law, w.rows)
+	return err
 }
 
 // seedOf derives a seed from what is compared, so that running a job again cannot roll the dice again.
