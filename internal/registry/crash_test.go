@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -26,6 +27,7 @@ func pushForever(t *testing.T, dir string) {
 		in := crashInput(fmt.Sprintf("%d-%d", os.Getpid(), n))
 		r := mustOpen(t, "oci:"+dir, Options{})
 		mustPush(t, r, mustBuild(t, in), PushOptions{Tags: []string{"sha-" + in.revision, "main"}, Attachments: testAttachments})
+		fmt.Println("pushed") // on standard output, which the parent reads
 	}
 }
 
@@ -57,14 +59,22 @@ func TestKilledWriters(t *testing.T) {
 			dir = t.TempDir()
 		}
 		var children [2]*exec.Cmd
+		var said [2]io.ReadCloser
 		for i := range children {
 			children[i] = exec.Command(os.Args[0], "-test.run=^TestKilledWriters$")
 			children[i].Env = append(os.Environ(), crashEnv+"="+dir)
+			var err error
+			if said[i], err = children[i].StdoutPipe(); err != nil {
+				t.Fatal(err)
+			}
 			if err := children[i].Start(); err != nil {
 				t.Fatal(err)
 			}
 		}
-		for _, c := range children {
+		for i, c := range children {
+			if n%4 == 0 { // half of them get through one push at least, however slow the machine is
+				_, _ = io.ReadFull(said[i], make([]byte, len("pushed")))
+			}
 			time.Sleep(time.Duration(rand.IntN(60)) * time.Millisecond)
 			if err := c.Process.Kill(); err != nil {
 				t.Fatal(err)

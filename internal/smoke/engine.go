@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os/exec"
 	"runtime"
@@ -82,13 +83,10 @@ func (e Engine) InEngine(ctx context.Context, img *modelimage.Image, q Question)
 	}
 	clean := context.WithoutCancel(ctx)
 	defer func() { _, _ = e.run(clean, nil, "rmi", "--force", tag) }()
-	container, err := e.run(ctx, nil, "run", "--detach", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges",
-		"--memory", "256m", "--publish", "127.0.0.1::8080", tag)
-	if err != nil {
-		return 0, fmt.Errorf("smoke test: start the image: %w: %w", err, ErrAnswer)
+	container, host, err := e.start(ctx, tag)
+	if container != "" {
+		defer func() { _, _ = e.run(clean, nil, "rm", "--force", container) }()
 	}
-	defer func() { _, _ = e.run(clean, nil, "rm", "--force", container) }()
-	host, err := e.await(ctx, container)
 	if err != nil {
 		return 0, fmt.Errorf("smoke test: %w", err)
 	}
@@ -103,9 +101,47 @@ func (e Engine) InEngine(ctx context.Context, img *modelimage.Image, q Question)
 	return q.first(engineRows).ask(ctx, m.Features(), over(host))
 }
 
+// start runs the image as a careful operator would, on a published port, and where the engine has no bridge on a port of
+// this machine. It returns the container, and where it answers.
+func (e Engine) start(ctx context.Context, tag string) (container, host string, err error) {
+	port, err := freePort(ctx)
+	if err != nil {
+		return "", "", err
+	}
+	for _, network := range [][]string{
+		{"--publish", "127.0.0.1::8080"},
+		{"--network", "host", "--env", "PORT=" + port},
+	} {
+		if container != "" {
+			_, _ = e.run(ctx, nil, "rm", "--force", container)
+		}
+		args := append([]string{"run", "--detach", "--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--memory", "256m"}, network...)
+		if container, err = e.run(ctx, nil, append(args, tag)...); err != nil {
+			return "", "", fmt.Errorf("start the image: %w: %w", err, ErrNoEngine)
+		}
+		also := ""
+		if network[0] == "--network" {
+			also = "127.0.0.1:" + port
+		}
+		if host, err = e.await(ctx, container, also); !errors.Is(err, ErrNoEngine) {
+			break
+		}
+	}
+	return container, host, err
+}
+
+func freePort(ctx context.Context) (string, error) {
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", fmt.Errorf("find a free port: %w", err)
+	}
+	_, port, err := net.SplitHostPort(listener.Addr().String())
+	return port, errors.Join(err, listener.Close())
+}
+
 // await finds where the container answers: at the published port, or at its own address where we are in a container
 // ourselves.
-func (e Engine) await(ctx context.Context, container string) (string, error) {
+func (e Engine) await(ctx context.Context, container, also string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
 	for {
@@ -118,13 +154,19 @@ func (e Engine) await(ctx context.Context, container string) (string, error) {
 			logs, _ := e.run(ctx, nil, "logs", "--tail", "5", container)
 			return "", fmt.Errorf("the container ended: %.300s: %w", logs, ErrAnswer)
 		}
-		var hosts []string
-		if port, err := e.run(ctx, nil, "port", container, "8080/tcp"); err == nil {
+		hosts := []string{}
+		if also != "" {
+			hosts = append(hosts, also)
+		}
+		if port, err := e.run(ctx, nil, "port", container, "8080/tcp"); err == nil && port != "" {
 			first, _, _ := strings.Cut(port, "\n")
 			hosts = append(hosts, first)
 		}
 		if address != "" {
 			hosts = append(hosts, address+":8080")
+		}
+		if len(hosts) == 0 {
+			return "", fmt.Errorf("the container has no network: %w", ErrNoEngine)
 		}
 		for _, host := range hosts {
 			if ready(ctx, host) {
