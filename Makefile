@@ -8,7 +8,7 @@ LINT     = golangci-lint
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := all
-.PHONY: all build test demo examples lint fmt fmt-check update bench crash hostile vuln clean help servers $(SERVERS)
+.PHONY: all build test demo examples lint fmt fmt-check update bench crash hostile interop vuln clean help servers $(SERVERS)
 
 all: fmt-check lint build test ## format check, lint, build and test
 
@@ -51,6 +51,9 @@ crash: ## kill run and push at 200 injected system calls and look at what they l
 
 hostile: ## run 68 hostile trainers on this machine and in a default container, as root and as a plain user
 	bash .ci/hostile
+
+interop: build ## real registries, cosign, oras, crane, skopeo, docker, faulty networks, races, a 10 GiB model
+	bash .ci/interop bin/weighlock
 
 vuln: ## look for known vulnerabilities in what is linked
 	govulncheck ./...

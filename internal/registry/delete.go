@@ -44,11 +44,24 @@ func (r *Repository) Forget(ctx context.Context, digest string) error {
 		gone = append(gone, fallbackTag(digest)+suffix)
 	}
 	for _, ref := range gone {
-		if err := r.store.deleteRef(ctx, ref); err != nil && !errors.Is(err, ErrNotFound) {
+		if err := r.forgetRef(ctx, ref); err != nil && !errors.Is(err, ErrNotFound) {
 			return r.wrap("delete", ref, err)
 		}
 	}
 	return nil
+}
+
+// forgetRef deletes a tag, or what it names where the registry deletes by digest alone.
+func (r *Repository) forgetRef(ctx context.Context, ref string) error {
+	err := r.store.deleteRef(ctx, ref)
+	if _, notDigest := v1.NewHash(ref); notDigest == nil || !errors.Is(err, ErrUnsupported) {
+		return err
+	}
+	digest, err := r.store.stat(ctx, ref)
+	if err != nil {
+		return err
+	}
+	return r.store.deleteRef(ctx, digest)
 }
 
 // Sweep deletes everything that no tag leads to, and returns the bytes that
