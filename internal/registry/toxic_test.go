@@ -21,7 +21,9 @@ import (
 
 // faults are what a network can do to a connection, as Toxiproxy does it. Numbers come from the run's seed.
 var faults = map[string]func(rng *rand.Rand) toxic{
-	"latency":    func(rng *rand.Rand) toxic { return toxic{"latency", attributes{"latency": 100 + rng.IntN(900), "jitter": rng.IntN(500)}} },
+	"latency": func(rng *rand.Rand) toxic {
+		return toxic{"latency", attributes{"latency": 100 + rng.IntN(900), "jitter": rng.IntN(500)}}
+	},
 	"bandwidth":  func(rng *rand.Rand) toxic { return toxic{"bandwidth", attributes{"rate": 20 + rng.IntN(80)}} }, // KB/s
 	"slow_close": func(rng *rand.Rand) toxic { return toxic{"slow_close", attributes{"delay": 200 + rng.IntN(2000)}} },
 	"timeout":    func(rng *rand.Rand) toxic { return toxic{"timeout", attributes{"timeout": 100 + rng.IntN(1500)}} },
@@ -112,7 +114,9 @@ func (f faultyRun) play(t *testing.T, fault toxic, rng *rand.Rand) (pushed, read
 	through := mustOpen(t, listen+"/acme/"+f.name, Options{Budget: faultyBudget, Log: func(string) {}})
 	behind := mustOpen(t, f.upstream+"/acme/"+f.name, Options{})
 	var once sync.Once
-	begin := func() { once.Do(func() { f.breakFor(t, fault, time.Duration(rng.IntN(4000))*time.Millisecond, rng.IntN(4) > 0) }) }
+	begin := func() {
+		once.Do(func() { f.breakFor(t, fault, time.Duration(rng.IntN(4000))*time.Millisecond, rng.IntN(4) > 0) })
+	}
 	if f.phase == "upload" {
 		begin()
 	}
