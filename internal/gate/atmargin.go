@@ -74,17 +74,8 @@ func (j *judgement) holdsAtMargin(b bound, confidence float64) bool {
 	if j.faultless(confidence) {
 		return false
 	}
-	se := j.atMargin(b)
-	if !(se > b.result.SE) {
-		return true
-	}
-	return b.result.Widened(se).Low > -b.at
+	return b.result.Widened(b.spread).Low > -b.at
 }
 
 // unsettled is a bound's result with the larger of its two standard errors, which more rows have to make small enough.
-func (j *judgement) unsettled(b bound) stats.Result {
-	if se := j.atMargin(b); se > b.result.SE {
-		return b.result.Widened(se)
-	}
-	return b.result
-}
+func (b bound) unsettled() stats.Result { return b.result.Widened(b.spread) }

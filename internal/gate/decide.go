@@ -4,7 +4,9 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
 
 	"github.com/weighlock/weighlock/internal/metric"
 	"github.com/weighlock/weighlock/internal/stats"
@@ -59,10 +61,22 @@ func judgeRules(s *scope, p Policy) []*judgement {
 		return nil
 	}
 	js := make([]*judgement, len(p.Rules))
-	for i, rule := range p.Rules {
-		js[i] = newJudgement(rule, s, p.Confidence)
-	}
+	together(len(js), func(i int) { js[i] = newJudgement(p.Rules[i], s, p.Confidence) })
 	return js
+}
+
+// together does independent work on all processors; what comes out does not depend on how many there are.
+func together(n int, work func(i int)) {
+	var wait sync.WaitGroup
+	slots := make(chan struct{}, runtime.GOMAXPROCS(0))
+	for i := range n {
+		slots <- struct{}{}
+		wait.Go(func() {
+			work(i)
+			<-slots
+		})
+	}
+	wait.Wait()
 }
 
 // withoutFloors keeps the rules' margins alone: floors and ceilings are judged once.

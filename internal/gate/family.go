@@ -166,6 +166,8 @@ func seedFor(seed uint64, name string) uint64 {
 type bound struct {
 	result stats.Result
 	at     float64
+	// spread is the standard error that atMargin found, zero where it changes nothing.
+	spread float64
 }
 
 // bounds are what has to hold for a margin, and its size in the metric's units. A relative margin is a contrast against
@@ -174,13 +176,13 @@ type bound struct {
 // few rows differ (statistics.md 1.3).
 func (p *pair) bounds(m Margin, plain stats.Result) (all []bound, size float64) {
 	if !m.Relative {
-		return []bound{{plain, m.Value}}, m.Value
+		return []bound{{result: plain, at: m.Value}}, m.Value
 	}
 	b := p.baseline.outcome.Value
 	size = m.Value * math.Abs(b)
-	all = []bound{{p.judge(p.scale(m)), 0}}
+	all = []bound{{result: p.judge(p.scale(m))}}
 	if p.metric.Family == metric.ZeroOne {
-		all = append(all, bound{plain, size})
+		all = append(all, bound{result: plain, at: size})
 	}
 	return all, size
 }

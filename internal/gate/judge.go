@@ -185,8 +185,9 @@ func (j *judgement) compare() {
 		if m.Relative && j.size == 0 {
 			j.flag(FlagNothingToScale)
 		}
-		for _, b := range j.bounds {
+		for i, b := range j.bounds {
 			j.compared = j.compared && b.result.Defined()
+			j.bounds[i].spread = j.atMargin(b)
 		}
 		r.RowsNeeded = j.needed(func(b bound) int { return b.result.RowsNeeded(j.size, power) })
 	}

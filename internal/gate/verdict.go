@@ -154,7 +154,7 @@ func (j *judgement) beyond() bool {
 func (j *judgement) moreRows() {
 	r := &j.result
 	settling := j.needed(func(b bound) int {
-		result := j.unsettled(b)
+		result := b.unsettled()
 		if b.at == 0 && j.rule.Margin.Relative { // a contrast is held against zero, its size is that of the margin
 			return settleContrast(result, j.size)
 		}
