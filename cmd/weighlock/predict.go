@@ -107,7 +107,7 @@ func scoredTable(t *dataset.Table, p metric.Predictions, id string) (*dataset.Ta
 		for row := range values {
 			values[row] = p.Probabilities[row*k+class]
 		}
-		if err := add("probability_"+name, values); err != nil {
+		if err := add("probability:"+name, values); err != nil {
 			return nil, err
 		}
 	}
