@@ -8,7 +8,7 @@ LINT     = golangci-lint
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := all
-.PHONY: all build test demo examples lint fmt fmt-check update bench crash hostile interop vuln clean help servers $(SERVERS)
+.PHONY: all build test demo examples lint fmt fmt-check update bench calibration crash hostile interop vuln clean help servers $(SERVERS)
 
 all: fmt-check lint build test ## format check, lint, build and test
 
@@ -54,6 +54,9 @@ hostile: ## run 68 hostile trainers on this machine and in a default container, 
 
 interop: build ## real registries, cosign, oras, crane, skopeo, docker, faulty networks, races, a 10 GiB model
 	bash .ci/interop bin/weighlock
+
+calibration: ## simulate pull requests, check every promised rate, and write the table of docs/statistics.md
+	bash .ci/calibration
 
 vuln: ## look for known vulnerabilities in what is linked
 	govulncheck ./...
