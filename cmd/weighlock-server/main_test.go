@@ -60,8 +60,8 @@ func TestServesUntilItIsTold(t *testing.T) {
 	defer stop()
 	ended := make(chan int, 1)
 	var talk bytes.Buffer
-	go func() { ended <- run(ctx, nil, getenv, &talk) }()
-	for deadline := time.Now().Add(20 * time.Second); run(t.Context(), []string{"healthcheck"}, getenv, io.Discard) != 0; {
+	go func() { ended <- run(ctx, strings.Fields("serve"), getenv, &talk) }()
+	for deadline := time.Now().Add(20 * time.Second); run(t.Context(), strings.Fields("healthcheck"), getenv, io.Discard) != 0; {
 		if time.Now().After(deadline) {
 			t.Fatal("not ready after 20 s")
 		}
@@ -88,7 +88,7 @@ func TestServesUntilItIsTold(t *testing.T) {
 	if !strings.Contains(talk.String(), "serving seven (sha256:") {
 		t.Errorf("it said %q", &talk)
 	}
-	if code := run(t.Context(), []string{"healthcheck"}, getenv, io.Discard); code != 1 {
+	if code := run(t.Context(), strings.Fields("healthcheck"), getenv, io.Discard); code != 1 {
 		t.Errorf("healthcheck of a server that ended: exit %d", code)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -143,6 +144,13 @@ func TestReadGuessFails(t *testing.T) {
 	}
 }
 
+// identical compares every bit of two columns.
+func identical(a, b *Column) bool {
+	sameBits := func(x, y float64) bool { return math.Float64bits(x) == math.Float64bits(y) }
+	return a.Name == b.Name && a.Kind == b.Kind && slices.Equal(a.Codes, b.Codes) && slices.Equal(a.Levels, b.Levels) &&
+		slices.EqualFunc(a.Floats, b.Floats, sameBits)
+}
+
 func TestReadDoesNotDependOnWorkers(t *testing.T) {
 	var b strings.Builder
 	b.WriteString("n,t,q\n")
@@ -154,8 +162,9 @@ func TestReadDoesNotDependOnWorkers(t *testing.T) {
 	want := mustRead(t, "a.csv", b.String(), Options{Workers: 1})
 	_, wantErr := Read(files("a.csv", bad), "a.csv", Options{Workers: 1})
 	for _, w := range []int{2, 7} {
-		if diff := cmp.Diff(want, mustRead(t, "a.csv", b.String(), Options{Workers: w}), cmpopts.EquateNaNs()); diff != "" {
-			t.Fatal(diff)
+		got := mustRead(t, "a.csv", b.String(), Options{Workers: w})
+		if !slices.Equal(got.Lines, want.Lines) || !slices.EqualFunc(got.Columns, want.Columns, identical) {
+			t.Fatalf("%d workers read another table than one", w)
 		}
 		if _, err := Read(files("a.csv", bad), "a.csv", Options{Workers: w}); err == nil || err.Error() != wantErr.Error() {
 			t.Errorf("%d workers: %v, want %v", w, err, wantErr)
