@@ -320,6 +320,39 @@ func TestEveryDependencyIsExplained(t *testing.T) {
 	}
 }
 
+var link = regexp.MustCompile(`\]\(([^)#\s]+)(#[^)]*)?\)`)
+
+// TestLinksLeadSomewhere follows every relative link of every page.
+func TestLinksLeadSomewhere(t *testing.T) {
+	pages := append(documents(t), filepath.Join(top, "CHANGELOG.md"), filepath.Join(top, "internal/README.md"))
+	more, err := filepath.Glob(filepath.Join(top, ".github/*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	followed := 0
+	for _, name := range append(pages, more...) {
+		lines := readLines(t, name)
+		blocks := fences(lines)
+		for i, line := range lines {
+			if slices.ContainsFunc(blocks, func(f fence) bool { return f.start <= i && i <= f.end }) {
+				continue
+			}
+			for _, m := range link.FindAllStringSubmatch(line, -1) {
+				if strings.Contains(m[1], "://") {
+					continue
+				}
+				followed++
+				if _, err := os.Stat(filepath.Join(filepath.Dir(name), m[1])); err != nil {
+					t.Errorf("%s:%d: %s leads nowhere", name, i+1, m[1])
+				}
+			}
+		}
+	}
+	if followed < 20 {
+		t.Errorf("only %d links", followed)
+	}
+}
+
 func readLines(t *testing.T, name string) []string {
 	t.Helper()
 	content, err := os.ReadFile(name)
