@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
 	"strconv"
 	"strings"
@@ -87,17 +88,17 @@ func serve(ctx context.Context, getenv func(string) string, stderr io.Writer) er
 	if folder == "" {
 		folder = "/models"
 	}
-	m, err := model.Load(os.DirFS(folder))
-	if err != nil {
-		return fmt.Errorf("load model %s: %w", folder, err)
-	}
 	name := getenv("MODEL_NAME")
 	if name == "" {
 		name = "model"
 	}
-	server, err := serving.New(serving.Of(m, serving.Identity{
+	served, err := served(ctx, folder, serving.Identity{
 		Name: name, Revision: getenv("MODEL_REVISION"), EvaluationDigest: getenv("MODEL_EVALUATION_DIGEST"),
-	}), serving.Limits{})
+	}, stderr)
+	if err != nil {
+		return err
+	}
+	server, err := serving.New(served, serving.Limits{})
 	if err != nil {
 		return err
 	}
@@ -109,8 +110,38 @@ func serve(ctx context.Context, getenv func(string) string, stderr io.Writer) er
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	_, _ = fmt.Fprintf(stderr, "weighlock-server: serving %s (%s) on %s\n", name, m.Digest(), listener.Addr())
+	_, _ = fmt.Fprintf(stderr, "weighlock-server: serving %s (%s) on %s\n", name, served.Version, listener.Addr())
 	return server.Serve(ctx, listener, serving.Ending{Drain: drain, Grace: 20 * time.Second})
+}
+
+// served reads the model. An opaque one is scored by its own program, which this image holds for that; the container is
+// what keeps it.
+func served(ctx context.Context, folder string, id serving.Identity, stderr io.Writer) (serving.Model, error) {
+	if !model.IsOpaque(os.DirFS(folder)) {
+		m, err := model.Load(os.DirFS(folder))
+		if err != nil {
+			return serving.Model{}, fmt.Errorf("load model %s: %w", folder, err)
+		}
+		return serving.Of(m, id), nil
+	}
+	o, err := model.LoadOpaque(os.DirFS(folder))
+	if err != nil {
+		return serving.Model{}, fmt.Errorf("load model %s: %w", folder, err)
+	}
+	work, err := os.MkdirTemp("", "weighlock-worker-*")
+	if err != nil {
+		return serving.Model{}, fmt.Errorf("start worker: %w", err)
+	}
+	worker, err := serving.NewWorker(ctx, o, serving.WorkerOptions{Folder: folder, Work: work, Run: func(ctx context.Context, c serving.Command) error {
+		cmd := exec.CommandContext(ctx, c.Argv[0], c.Argv[1:]...)
+		cmd.Dir, cmd.Env, cmd.WaitDelay = c.Dir, append(os.Environ(), c.Env...), 2*time.Second
+		cmd.Stdout, cmd.Stderr = stderr, stderr
+		return cmd.Run()
+	}})
+	if err != nil {
+		return serving.Model{}, err
+	}
+	return serving.OfOpaque(o, worker, id), nil
 }
 
 // healthcheck is for exec probes, as the image holds no curl.

@@ -2,18 +2,22 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
 	"github.com/weighlock/weighlock/internal/dataset"
 	"github.com/weighlock/weighlock/internal/metric"
+	"github.com/weighlock/weighlock/internal/registry"
+	"github.com/weighlock/weighlock/internal/serving"
 )
 
 func newPredict(w world) *cobra.Command {
@@ -29,12 +33,16 @@ and in the server.`, codeDone, codeMisconfigured, "4    the model is damaged", c
   weighlock predict oci:images@sha256:... data/new.csv --id customer --output scored.csv`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
-			m, _, err := loadModel(c.Context(), w, args[0], "")
+			m, end, err := loadServed(c.Context(), w, args[0], "")
 			if err != nil {
 				return err
 			}
+			defer end()
+			if err := awaitReady(c.Context(), m); err != nil {
+				return err
+			}
 			var schema dataset.Schema
-			for _, f := range m.Features() {
+			for _, f := range m.Features {
 				schema = append(schema, dataset.Field{Name: f.Name, Kind: f.Kind, Nullable: true})
 			}
 			options := dataset.Options{Schema: schema}
@@ -70,6 +78,25 @@ and in the server.`, codeDone, codeMisconfigured, "4    the model is damaged", c
 	completeFlag(c, "format", dataset.Formats()...)
 	f.StringVarP(&output, "output", "o", "", "write to this file instead of standard output")
 	return c
+}
+
+// awaitReady waits for the program of an opaque model to import what it needs.
+func awaitReady(ctx context.Context, m serving.Model) error {
+	if m.Ready == nil {
+		return nil
+	}
+	patience := time.NewTimer(5 * time.Minute)
+	defer patience.Stop()
+	for !m.Ready() {
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-patience.C:
+			return fmt.Errorf("start the model's program: it was not ready after 5 minutes: %w", registry.ErrInvalid)
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+	return nil
 }
 
 // scoredTable holds one row per row of t: its id where asked for, the prediction, and a column per class.

@@ -31,6 +31,17 @@ func Write(w io.Writer, t *Table, format string) error {
 	return fmt.Errorf("write table %s: unknown format %q: choices are %s", t.Name, format, strings.Join(Formats(), ", "))
 }
 
+// WriteCSV is Write for CSV alone. A program that only needs this does not carry the code for Parquet.
+func WriteCSV(w io.Writer, t *Table) error {
+	if t.Rows() == 0 || len(t.Columns) == 0 {
+		return fmt.Errorf("write table %s: it has no rows", t.Name)
+	}
+	if err := t.writable(); err != nil {
+		return err
+	}
+	return writeLines(w, t, csvRow)
+}
+
 // writable refuses what could not be read again.
 func (t *Table) writable() error {
 	for _, c := range t.Columns {

@@ -170,15 +170,15 @@ func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
 }
 
 func (s *Server) modelReady(w http.ResponseWriter, _ *http.Request) {
-	if !s.ready.Load() {
+	if !s.isReady() {
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
-	answer(w, map[string]any{"name": s.model.Name, "ready": s.ready.Load()})
+	answer(w, map[string]any{"name": s.model.Name, "ready": s.isReady()})
 }
 
 // modelStatus is V1's answer about one model.
 func (s *Server) modelStatus(w http.ResponseWriter, _ *http.Request) {
-	answer(w, map[string]any{"name": s.model.Name, "ready": s.ready.Load()})
+	answer(w, map[string]any{"name": s.model.Name, "ready": s.isReady()})
 }
 
 // tensorMetadata describes one input or output.

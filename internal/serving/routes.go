@@ -15,7 +15,7 @@ type route struct {
 // routes is the whole surface of the server; everything else is 404 or 405. {model} and {version} must be the ones that
 // are served.
 func (s *Server) routes() http.Handler {
-	live, ready := s.health("live", func() bool { return true }), s.health("ready", s.ready.Load)
+	live, ready := s.health("live", func() bool { return true }), s.health("ready", s.isReady)
 	table := []route{
 		{"GET /v2", s.serverMetadata},
 		{"GET /v2/health/live", live},

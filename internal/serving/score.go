@@ -101,6 +101,11 @@ func (s *Server) score(w http.ResponseWriter, r *http.Request, read func(*frame,
 	}
 	begun := time.Now()
 	predictions, err := s.model.Predict(t)
+	if errors.Is(err, ErrUnavailable) {
+		w.Header().Set("Retry-After", "1")
+		fail(http.StatusServiceUnavailable, err.Error())
+		return
+	}
 	if err != nil {
 		fail(http.StatusBadRequest, err.Error())
 		return

@@ -40,7 +40,12 @@ type Model struct {
 	Task                       metric.Task
 	Features                   []Feature
 	Classes                    []string
+	// Ready says whether the scorer can answer; nil means always.
+	Ready func() bool
 }
+
+// ErrUnavailable marks a scorer's failure that is not the request's fault: the same request may be answered later.
+var ErrUnavailable = errors.New("not available")
 
 // Limits bound what one request may cost. The zero value takes the defaults.
 type Limits struct {
@@ -118,6 +123,9 @@ func New(m Model, limits Limits) (*Server, error) {
 	s.ready.Store(true)
 	return s, nil
 }
+
+// isReady reports whether a request would be answered now.
+func (s *Server) isReady() bool { return s.ready.Load() && (s.model.Ready == nil || s.model.Ready()) }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) { s.handler.ServeHTTP(w, r) }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/weighlock/weighlock/internal/config"
 	"github.com/weighlock/weighlock/internal/dataset"
+	"github.com/weighlock/weighlock/internal/evaluation"
 	"github.com/weighlock/weighlock/internal/metric"
 	"github.com/weighlock/weighlock/internal/model"
 	"github.com/weighlock/weighlock/internal/sandbox"
@@ -153,7 +154,11 @@ func readAnswers(root *os.Root, job Job, t tables) (metric.Predictions, error) {
 	if err != nil {
 		return metric.Predictions{}, blamed(fmt.Errorf("read predictions: %w", err))
 	}
-	return sheet{id: t.id, row: t.row, task: job.Task, classes: job.Classes}.answers(content)
+	p, err := evaluation.Sheet{ID: t.id, Row: t.row, Task: job.Task, Classes: job.Classes}.Read(content)
+	if err != nil {
+		return p, blamed(err)
+	}
+	return p, nil
 }
 
 // table writes one table where the command reads it.

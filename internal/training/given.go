@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+
+	"github.com/weighlock/weighlock/internal/evaluation"
 )
 
 // given weighs predictions that an earlier step made, on a machine with a GPU for example.
@@ -26,9 +28,9 @@ func (given) Train(_ context.Context, job Job) (Result, error) {
 	for row, key := range job.Keys {
 		rows[key] = row
 	}
-	p, err := sheet{id: job.ID, row: rows, text: true, task: job.Task, classes: job.Classes}.answers(content)
+	p, err := evaluation.Sheet{ID: job.ID, Row: rows, Text: true, Task: job.Task, Classes: job.Classes}.Read(content)
 	if err != nil {
-		return Result{}, fmt.Errorf("read %s: %w", job.Train.Predictions, err)
+		return Result{}, blamed(fmt.Errorf("read %s: %w", job.Train.Predictions, err))
 	}
 	return Result{Predictions: p, Notes: []string{
 		fmt.Sprintf("the candidate was not trained here: its predictions come from %s, which an earlier step made", job.Train.Predictions),

@@ -43,6 +43,19 @@ func newWorkspace() (*workspace, error) {
 	return w, nil
 }
 
+// TemporaryFolder makes a folder that the sandbox's user may enter; whoever asked removes it.
+func TemporaryFolder() (string, error) {
+	parent, err := reachableTemp()
+	if err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(parent, "weighlock-*")
+	if err != nil {
+		return "", err
+	}
+	return dir, os.Chmod(dir, 0o755) //nolint:gosec // the sandbox's user has to get in
+}
+
 // reachableTemp is a folder for temporary files that another user may enter too.
 func reachableTemp() (string, error) {
 	candidates := []string{os.TempDir(), "/tmp", "/var/tmp"}
