@@ -8,7 +8,7 @@ LINT     = golangci-lint
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := all
-.PHONY: all build test demo examples lint fmt fmt-check update bench calibration crash hostile interop vuln clean help servers $(SERVERS)
+.PHONY: all build test demo examples lint fmt fmt-check update bench calibration crash hostile frameworks interop vuln clean help servers $(SERVERS)
 
 all: fmt-check lint build test ## format check, lint, build and test
 
@@ -57,6 +57,9 @@ interop: build ## real registries, cosign, oras, crane, skopeo, docker, faulty n
 
 calibration: ## simulate pull requests, check every promised rate, and write the table of docs/statistics.md
 	bash .ci/calibration
+
+frameworks: build ## train, gate, pack and serve with scikit-learn, XGBoost, LightGBM, PyTorch, TensorFlow and Keras
+	bash .ci/frameworks
 
 vuln: ## look for known vulnerabilities in what is linked
 	govulncheck ./...

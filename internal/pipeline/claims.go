@@ -136,7 +136,7 @@ func (p push) smoke(ctx context.Context) (int, error) {
 		return 0, fail(gate.Invalid, err, "")
 	}
 	if model.IsOpaque(files) {
-		p.Warn("the image holds a model that only its own program can read: it serves as a baseline, and it does not serve predictions")
+		p.Warn("the image holds a model that only its own program can read: `weighlock serve IMAGE` answers with it, where Python and its packages are")
 		return 0, nil
 	}
 	question, err := p.question()
