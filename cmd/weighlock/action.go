@@ -159,6 +159,7 @@ func readInputs(job *ci.Actions) (inputs, error) {
 // registry is how to reach the registry: the inputs win, for HOME is not the runner's here.
 func (a *action) registry() registry.Options {
 	o := a.world.registry()
+	o.GitHubToken = a.secrets.token
 	if a.secrets.registryPassword != "" {
 		o.Username, o.Password = a.secrets.registryUsername, a.secrets.registryPassword
 	}

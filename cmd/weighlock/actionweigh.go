@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"os"
@@ -94,15 +93,11 @@ func (a *action) obtain(ctx context.Context, run ci.Run) error {
 		}
 	}
 	wanted = append(wanted, run.Change.BaseCommit)
-	auth := git.Authorization{URL: a.job.ServerURL + "/"}
-	if a.secrets.token != "" {
-		auth.Value = "Basic " + base64.StdEncoding.EncodeToString([]byte("x-access-token:"+a.secrets.token))
-	}
 	for _, commit := range wanted {
 		if commit == "" {
 			continue
 		}
-		if err := repo.Obtain(ctx, commit, auth); err != nil {
+		if err := repo.Obtain(ctx, commit, a.authorization()); err != nil {
 			if ctx.Err() != nil {
 				return ctx.Err()
 			}
@@ -314,29 +309,4 @@ func (a *action) untouched(ctx context.Context, plan ci.Plan, run ci.Run, file s
 		other, err := repo.Entry(ctx, "HEAD", name)
 		return one == other, err
 	})
-}
-
-// publish pushes the image of a model that passed.
-func (a *action) publish(ctx context.Context, run ci.Run, file string, p people, s *session) error {
-	o := pipeline.PushOptions{Options: pipeline.Options{
-		Dir: a.job.Workspace, Config: filepath.FromSlash(file), CI: run, Tool: "weighlock " + version, Registry: a.registry(),
-	}}
-	if p.pull != nil {
-		o.Reviewed = p.pull.Head
-	}
-	var warning string
-	var err error
-	if o.Servers, warning, err = imageServers(); err != nil {
-		return err
-	}
-	if warning != "" {
-		a.talk("warning: %s", warning)
-	}
-	pushed, err := pipeline.Push(ctx, o)
-	if err != nil {
-		return err
-	}
-	a.talk("pushed %s@%s", pushed.Image, pushed.Digest)
-	s.images = append(s.images, pushed.Image+"@"+pushed.Digest)
-	return nil
 }

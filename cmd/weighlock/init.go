@@ -26,6 +26,8 @@ type initFlags struct {
 	output              string
 	force               bool
 	workers             int
+	// github also writes workflows, forks the pair of them that may weigh what strangers propose.
+	github, forks bool
 }
 
 func newInit(w world) *cobra.Command {
@@ -49,7 +51,8 @@ Models that Weighlock cannot train itself: replace train.estimator by
 			codeDone, "2    misconfigured: no such table or target, or the file exists", codeCancelled),
 		Example: `  weighlock init data/customers.csv
   weighlock init data/wine.csv --target quality --task regression
-  weighlock init data/customers.csv --output -`,
+  weighlock init data/customers.csv --output -
+  weighlock init --github --forks`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			table := ""
@@ -66,6 +69,8 @@ Models that Weighlock cannot train itself: replace train.estimator by
 	f.StringVarP(&flags.output, "output", "o", pipeline.DefaultConfig, "the file to write; - for standard output")
 	f.BoolVar(&flags.force, "force", false, "replace a file that exists")
 	f.IntVar(&flags.workers, "workers", 0, "processors to use; 0 for all. Never changes the proposal")
+	f.BoolVar(&flags.github, "github", false, "also write the workflows for GitHub; alone where the configuration exists")
+	f.BoolVar(&flags.forks, "forks", false, "with --github: the pair of workflows that is safe for pull requests from forks")
 	completeFlag(c, "task", "regression", "binary", "multiclass", "forecast")
 	return c
 }
@@ -79,6 +84,12 @@ type newFile struct {
 // initialise proposes a configuration and writes it.
 func initialise(ctx context.Context, w world, table string, flags initFlags) error {
 	toScreen := flags.output == "-"
+	if flags.forks && !flags.github {
+		return errors.New("read --forks: it needs --github")
+	}
+	if flags.github && !toScreen && table == "" && !flags.force && absent(flags.output) != nil {
+		return writeWorkflows(ctx, w, flags)
+	}
 	if !toScreen && !flags.force {
 		if err := absent(flags.output); err != nil {
 			return err
@@ -97,10 +108,20 @@ func initialise(ctx context.Context, w world, table string, flags initFlags) err
 		return err
 	}
 	files := []newFile{{flags.output, content}}
+	if flags.github {
+		more, err := workflowFiles(ctx, flags)
+		if err != nil {
+			return err
+		}
+		files = append(files, more...)
+		if err := makeFolders(files); err != nil {
+			return err
+		}
+	}
 	if err := writeNew(files, flags.force); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.stdout, "%swrote      %s\n\n%s", p.Words(), flags.output, next(flags.output))
+	_, err = fmt.Fprintf(w.stdout, "%swrote      %s\n\n%s", p.Words(), listed(files), next(flags.output))
 	return err
 }
 

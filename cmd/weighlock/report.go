@@ -37,18 +37,24 @@ var renderings = map[string]func(w world, out io.Writer, r *report.Report) error
 }
 
 func newReport(w world) *cobra.Command {
-	var format, output string
+	var format, output, key string
+	var post bool
 	names := strings.Join(slices.Sorted(maps.Keys(renderings)), ", ")
 	c := &cobra.Command{
 		Use:   "report FILE",
 		Short: "Render a saved report: " + names,
 		Long: withCodes(`
 Read a report that weighlock run saved and write it in another form. The saved JSON is
-the protocol: every rendering reads it and nothing else.`, codeDone, codeMisconfigured),
+the protocol: every rendering reads it and nothing else.
+
+With --post it becomes the comment on the pull request that the CI job belongs to, on
+GitHub, with the token in WEIGHLOCK_TOKEN or GITHUB_TOKEN. The report is believed: post
+only what a job you trust has written, and let weighlock action judge what strangers did.`, codeDone, codeMisconfigured, codeUnavailable),
 		Example: `  weighlock report .weighlock/churn/report.json
-  weighlock report .weighlock/churn/report.json --format html --output report.html`,
+  weighlock report .weighlock/churn/report.json --format html --output report.html
+  weighlock report .weighlock/churn/report.json --post`,
 		Args: cobra.ExactArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(c *cobra.Command, args []string) error {
 			render, ok := renderings[format]
 			if !ok {
 				return fmt.Errorf("read --format: %q is not one of %s", format, names)
@@ -56,6 +62,9 @@ the protocol: every rendering reads it and nothing else.`, codeDone, codeMisconf
 			r, err := loadReport(args[0])
 			if err != nil {
 				return err
+			}
+			if post {
+				return postReport(c.Context(), w, r, key)
 			}
 			if output == "" || output == "-" {
 				return render(w, w.stdout, r)
@@ -69,6 +78,8 @@ the protocol: every rendering reads it and nothing else.`, codeDone, codeMisconf
 	}
 	c.Flags().StringVarP(&format, "format", "f", "text", "one of "+names)
 	completeFlag(c, "format", slices.Sorted(maps.Keys(renderings))...)
+	c.Flags().BoolVar(&post, "post", false, "comment on the pull request instead of writing")
+	c.Flags().StringVar(&key, "key", "weighlock", "name of the comment, with --post")
 	c.Flags().StringVarP(&output, "output", "o", "", "write to this file instead of standard output")
 	return c
 }

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/weighlock/weighlock/internal/config"
+	"github.com/weighlock/weighlock/internal/forge"
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/pipeline"
 	"github.com/weighlock/weighlock/internal/registry"
@@ -48,7 +49,8 @@ func codeOf(err error) int {
 		return gate.Cancelled.ExitCode()
 	case errors.As(err, &failure):
 		return failure.Decision.ExitCode()
-	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, registry.ErrDenied), errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, registry.ErrDenied),
+		errors.Is(err, forge.ErrUnavailable), errors.Is(err, forge.ErrDenied), errors.Is(err, context.DeadlineExceeded):
 		return gate.Unavailable.ExitCode()
 	case errors.Is(err, registry.ErrInvalid):
 		return gate.Invalid.ExitCode()

@@ -15,6 +15,9 @@ func credentials(ctx context.Context, o Options, repo name.Repository) (authn.Au
 	if o.Username != "" || o.Password != "" {
 		return authn.FromConfig(authn.AuthConfig{Username: o.Username, Password: o.Password}), nil
 	}
+	if o.GitHubToken != "" && repo.RegistryStr() == "ghcr.io" {
+		return authn.FromConfig(authn.AuthConfig{Username: "x-access-token", Password: o.GitHubToken}), nil
+	}
 	type answer struct {
 		auth authn.Authenticator
 		err  error

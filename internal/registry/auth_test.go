@@ -27,6 +27,8 @@ func TestCredentials(t *testing.T) {
 		want string
 	}{
 		{"ghcr.io/acme/x", Options{}, "octocat:" + testToken},
+		{"ghcr.io/acme/x", Options{GitHubToken: "handed"}, "x-access-token:handed"},
+		{"ghcr.io.evil.example/acme/x", Options{GitHubToken: "handed"}, ":"},
 		{"ghcr.io.evil.example/acme/x", Options{}, ":"},
 		{"quay.io/acme/x", Options{}, ":"},
 		{"registry.example/acme/x", Options{}, "docker:config"},

@@ -63,6 +63,9 @@ type Options struct {
 	// configuration of docker or podman with its helpers, and GITHUB_TOKEN for
 	// ghcr.io.
 	Username, Password string
+	// GitHubToken is for ghcr.io and goes nowhere else; it stands in for the variable GITHUB_TOKEN where a program has
+	// taken that out of its environment.
+	GitHubToken string
 	// AuthHosts are further hosts that may issue tokens or take uploads. Content
 	// may come from anywhere, since its digest is checked.
 	AuthHosts []string
