@@ -42,10 +42,10 @@ func TestCalibration(t *testing.T) {
 	runs, all := *calibration, slices.DeleteFunc(worlds(), func(w world) bool { return !strings.Contains(w.metric+", "+w.name, *only) })
 	slack := 0.0
 	if runs == 0 {
-		runs, all = 100, slices.DeleteFunc(all, func(w world) bool {
+		runs, all = 60, slices.DeleteFunc(all, func(w world) bool {
 			return !slices.Contains([]string{"200 rows rmse", "400 rows, 30 % positive accuracy", "400 rows, 30 % positive roc_auc"}, w.name+" "+w.metric)
 		})
-		slack = 0.05 // two standard errors of so few
+		slack = 0.08 // three standard errors of so few
 	}
 	measured := make([]rates, len(all))
 	var wait sync.WaitGroup
@@ -99,9 +99,14 @@ func measure(w world, runs int) rates {
 type pilot struct{ worse, drop, se float64 }
 
 // coarse pilots are enough to find a knob; fine ones set the margin.
-const coarse = 250
+func coarse() int {
+	if *calibration == 0 {
+		return 60
+	}
+	return 250
+}
 
-func fine(runs int) int { return max(coarse, min(runs, 1500)) }
+func fine(runs int) int { return max(coarse(), min(runs, 1500)) }
 
 func (w world) pilot(worse float64, pilots int) pilot {
 	m, _ := metric.Lookup(w.metric)
@@ -126,7 +131,7 @@ func (w world) worseBy(errors float64, pilots int) pilot {
 	low, high := 0.0, 1.0
 	for range 10 {
 		middle := (low + high) / 2
-		if p := w.pilot(middle, coarse); p.drop < errors*p.se {
+		if p := w.pilot(middle, coarse()); p.drop < errors*p.se {
 			low = middle
 		} else {
 			high = middle
@@ -179,7 +184,7 @@ func ratesTable(all []rates, runs int) string {
 // Under strong skew no method sees the tail with few rows, so the result must say so: every such run is flagged or
 // inconclusive. The rate at which a worse candidate is let through all the same is printed, not bounded.
 func TestStrongSkewIsNeverSilent(t *testing.T) {
-	runs := max(*calibration, 200)
+	runs := max(*calibration, 100)
 	for _, n := range []int{60, 100, 300} {
 		silent, strong, passed := 0, 0, 0
 		for run := range runs {

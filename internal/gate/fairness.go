@@ -341,7 +341,7 @@ func (g *grouping) drawn(of func(c, b []metric.Rates) float64, level float64, o 
 	for i := range ones {
 		ones[i] = 1
 	}
-	o.Resamples = int(min(max(rowDraws/float64(n), fewestResamples), mostResamples))
+	o.Resamples = int(min(max(rowDraws/float64(n), fewestResamples), mostResamples/2))
 	r, err := stats.Redraw{Statistic: statistic, Delta: statistic(ones), Rows: n, Cluster: g.in.Rows.Cluster}.Judge(level, o)
 	if err != nil || finite(r.Low) == nil || finite(r.High) == nil {
 		return nil

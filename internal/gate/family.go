@@ -149,6 +149,21 @@ func (p *pair) identical() bool {
 	return true
 }
 
+// oneRow reports that a row whose true class was given a probability of almost zero, by either model, makes up more than
+// a tenth of the difference: its loss is a convention (statistics.md 9.8).
+func (p *pair) oneRow() bool {
+	const clipped = 0x1p-52
+	phi, delta, n, k := p.phi(1), p.delta(1), float64(p.truth.Rows()), len(p.truth.Classes)
+	for i, v := range phi {
+		at := i*k + int(p.truth.Labels[i])
+		lowest := min(p.candidate.predictions.Probabilities[at], p.baseline.predictions.Probabilities[at])
+		if lowest < clipped && math.Abs(v+delta) > 0.1*math.Abs(n*delta) {
+			return true
+		}
+	}
+	return false
+}
+
 // unknown is the result of a comparison that cannot be made: an infinite interval, p-values of 1.
 func (p *pair) unknown() stats.Result { return stats.PairedMean(nil, 0, p.level) }
 

@@ -212,6 +212,7 @@ const (
 	FlagNewSlice        = "new slice"
 	FlagWornOut         = "worn out rows" // Optimism is more than half of the margin
 	FlagNoTime          = "order in time unknown"
+	FlagOneRow          = "one row weighs a tenth" // a clipped probability makes up over a tenth of the difference
 	// FlagSpreadAtMargin says that the interval alone would do, but not with the spread of a model as bad as the margin allows.
 	FlagSpreadAtMargin = "spread at the margin"
 )

@@ -176,6 +176,9 @@ func (j *judgement) compare() {
 	if j.short.few {
 		j.flag(stats.FlagFewPositives)
 	}
+	if p.metric.Name == "log_loss" && p.oneRow() {
+		j.flag(FlagOneRow)
+	}
 	r.Method, r.Assumption = j.plain.Method, j.plain.Assumption
 	j.compared = j.plain.Defined()
 	r.Interval = intervalOf(j.plain, j.metric.Direction)

@@ -35,9 +35,9 @@ func clustered(p *pair, phi []float64, delta float64) stats.Result {
 	if !ok {
 		return r
 	}
-	// Uneven groups are worth fewer of equal size (MacKinnon and Webb 2017).
+	// Uneven groups are worth fewer of equal size (MacKinnon and Webb 2017), and large ones hide their own spread.
 	if r.Effective < 0.8*float64(r.Clusters) {
-		r = r.WithDF(max(1, r.Effective-1))
+		r = r.Widened(stats.JackknifeClusters(phi, p.cluster)).WithDF(max(1, r.Effective-1))
 	}
 	for g := range sums { // so that their mean is that of the rows
 		sums[g] *= float64(len(sums)) / float64(len(phi))

@@ -154,6 +154,32 @@ func TestDuplicatedRowsUnderOneCluster(t *testing.T) {
 	near(t, "effective", r.Effective, 15, 1e-12)
 }
 
+// Leaving out one cluster after the other, by hand; equal clusters give PairedClustered's standard error.
+func TestJackknifeClusters(t *testing.T) {
+	phi := []float64{1, 2, 4, -3, 0, 5, 2, 2, -1}
+	for _, cluster := range [][]int{{0, 0, 0, 1, 1, 1, 2, 2, 2}, {0, 0, 0, 0, 0, 1, 1, 2, 2}} {
+		var left []float64
+		for g := range 3 {
+			total, n := 0.0, 0.0
+			for i, c := range cluster {
+				if c != g {
+					total, n = total+phi[i], n+1
+				}
+			}
+			left = append(left, total/n)
+		}
+		whole, squares := mean(phi), 0.0
+		for _, m := range left {
+			squares += (m - whole) * (m - whole)
+		}
+		near(t, "jackknife", JackknifeClusters(phi, cluster), math.Sqrt(squares*2/3), 1e-12)
+	}
+	near(t, "equal clusters", JackknifeClusters(phi, []int{0, 0, 0, 1, 1, 1, 2, 2, 2}), PairedClustered(phi, []int{0, 0, 0, 1, 1, 1, 2, 2, 2}, 0, 0.95).SE, 1e-12)
+	if !math.IsNaN(JackknifeClusters(phi, make([]int, 9))) {
+		t.Error("one cluster has a spread")
+	}
+}
+
 func TestPairedWeighted(t *testing.T) {
 	equal := make([]float64, len(darwin))
 	for i := range equal {

@@ -104,6 +104,23 @@ func PairedClustered(phi []float64, cluster []int, delta, level float64) Result 
 	return symmetric(r, largest)
 }
 
+// JackknifeClusters is the standard error that leaving out one cluster after the other gives: every sum S counts as
+// S/(1-n_g/n), SE² = (G-1)/G·Σ/n² (MacKinnon, Nielsen and Webb 2023). For clusters of equal size it is that of
+// PairedClustered; where some hold much of the rows it is larger, and nearer to the truth. NaN where there are under two.
+func JackknifeClusters(phi []float64, cluster []int) float64 {
+	sums, sizes, ok := ClusterSums(phi, cluster)
+	if !ok || len(sums) < 2 {
+		return math.NaN()
+	}
+	n, g := float64(len(phi)), float64(len(sums))
+	var squares sum
+	for k, s := range sums {
+		s /= 1 - sizes[k]/n
+		squares.add(s * s)
+	}
+	return math.Sqrt((g-1)/g*squares.value()) / n
+}
+
 // ClusterSums centres phi and sums it within each cluster, in order of first appearance; sizes are the clusters' rows.
 // ok is false when the lengths differ, a cluster number is negative or a value is not finite.
 func ClusterSums(phi []float64, cluster []int) (sums, sizes []float64, ok bool) {
