@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"crypto/ed25519"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"flag"
 	"fmt"
@@ -42,6 +45,7 @@ func TestMain(m *testing.M) {
 //	commit BRANCH MESSAGE   make or enter the branch and commit everything
 //	git ARGS...             run git, which must succeed
 //	registry VAR            start an OCI registry on this machine; VAR becomes its host:port
+//	keys NAME               make a key to sign with, NAME.key, and its other half, NAME.pub
 //	stalled VAR             listen, accept and never answer; VAR becomes host:port
 //	freeport VAR            find a free port of this machine
 //	ask URL FILE            wait until URL answers, post FILE (or get, for -) and save the answer as answer.json
@@ -58,6 +62,7 @@ func TestStories(t *testing.T) {
 		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
 			"example": s.example, "exits": s.exits, "edit": s.edit, "commit": s.commit, "git": s.git, "registry": s.registry,
 			"stalled": s.stall, "freeport": s.freeport, "ask": s.ask, "interrupt": s.interrupt,
+			"keys": s.keys,
 		},
 	})
 }
@@ -179,6 +184,21 @@ func (s *stage) registry(ts *testscript.TestScript, neg bool, args []string) {
 	server := httptest.NewServer(registry.New(registry.WithReferrersSupport(true), registry.Logger(log.New(io.Discard, "", 0))))
 	ts.Defer(server.Close)
 	ts.Setenv(args[0], strings.TrimPrefix(server.URL, "http://"))
+}
+
+func (s *stage) keys(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: keys NAME")
+	}
+	_, private, err := ed25519.GenerateKey(nil)
+	ts.Check(err)
+	secret, err := x509.MarshalPKCS8PrivateKey(private)
+	ts.Check(err)
+	public, err := x509.MarshalPKIXPublicKey(private.Public())
+	ts.Check(err)
+	for name, block := range map[string]*pem.Block{".key": {Type: "PRIVATE KEY", Bytes: secret}, ".pub": {Type: "PUBLIC KEY", Bytes: public}} {
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]+name), pem.EncodeToMemory(block), 0o600))
+	}
 }
 
 func (s *stage) stall(ts *testscript.TestScript, neg bool, args []string) {
