@@ -208,18 +208,27 @@ func (s *stage) stall(ts *testscript.TestScript, neg bool, args []string) {
 	listener, err := (&net.ListenConfig{}).Listen(context.Background(), "tcp", "127.0.0.1:0")
 	ts.Check(err)
 	reached := make(chan struct{})
-	var once sync.Once
+	ended := make(chan struct{})
 	go func() {
+		defer close(ended)
+		var open []net.Conn
 		for {
 			connection, err := listener.Accept()
 			if err != nil {
-				return
+				break
 			}
-			ts.Defer(func() { _ = connection.Close() })
-			once.Do(func() { close(reached) })
+			if open = append(open, connection); len(open) == 1 {
+				close(reached)
+			}
+		}
+		for _, connection := range open {
+			_ = connection.Close()
 		}
 	}()
-	ts.Defer(func() { _ = listener.Close() })
+	ts.Defer(func() {
+		_ = listener.Close()
+		<-ended
+	})
 	s.mu.Lock()
 	s.stalled[listener.Addr().String()] = reached
 	s.mu.Unlock()
@@ -250,7 +259,7 @@ func (s *stage) interrupt(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(c.Start())
 	select {
 	case <-reached:
-	case <-time.After(20 * time.Second):
+	case <-time.After(time.Minute):
 		_ = c.Process.Kill()
 		ts.Fatalf("%s did not reach %s: %s", args[3], args[0], said.String())
 	}
@@ -280,7 +289,7 @@ func (s *stage) ask(ts *testscript.TestScript, neg bool, args []string) {
 		body = ts.ReadFile(args[1])
 	}
 	var last error
-	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
 		var answer string
 		if answer, last = post(args[0], body); last == nil {
 			ts.Check(os.WriteFile(ts.MkAbs("answer.json"), []byte(answer), 0o644))
