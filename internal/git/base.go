@@ -39,6 +39,9 @@ type Base struct {
 	Commit string
 	// How says in a few words for the report where the commit came from.
 	How string
+	// Tip is the newest known commit of the branch that the change wants to get into, where Commit is only their merge
+	// base; else "".
+	Tip string
 }
 
 // FindBase applies the rules of the design's section 6. A commit that CI or --base names but that this clone lacks is
@@ -46,21 +49,21 @@ type Base struct {
 func (r *Repo) FindBase(ctx context.Context, q BaseQuery) (Base, error) {
 	if q.Explicit != "" {
 		commit, err := r.obtain(ctx, q.Explicit)
-		return Base{commit, "--base " + q.Explicit}, err
+		return Base{Commit: commit, How: "--base " + q.Explicit}, err
 	}
 	head, err := r.Head(ctx)
 	if err != nil {
 		return Base{}, err
 	}
 	if head == "" {
-		return Base{"", "no commit yet"}, nil
+		return Base{Commit: "", How: "no commit yet"}, nil
 	}
 	switch q.Checkout {
 	case PullRequest:
 		return r.pullRequestBase(ctx, head, q)
 	case MergeGroup:
 		commit, err := r.obtain(ctx, q.BaseCommit)
-		return Base{commit, "base of the merge group"}, err
+		return Base{Commit: commit, How: "base of the merge group"}, err
 	case ProtectedBranch:
 		return r.parentBase(ctx, head, "parent on the protected branch")
 	case Laptop:
@@ -74,9 +77,8 @@ func (r *Repo) pullRequestBase(ctx context.Context, head string, q BaseQuery) (B
 	if err != nil {
 		return Base{}, err
 	}
-	if len(parents) == 2 && head != q.HeadCommit {
-		commit, err := r.obtain(ctx, parents[0])
-		return Base{commit, "first parent of the pull request's merge commit"}, err
+	if len(parents) == 2 && parents[1] == q.HeadCommit {
+		return r.hostMergeBase(ctx, parents)
 	}
 	tip := q.BaseCommit
 	if tip == "" {
@@ -85,11 +87,27 @@ func (r *Repo) pullRequestBase(ctx context.Context, head string, q BaseQuery) (B
 	if tip, err = r.obtain(ctx, tip); err != nil {
 		return Base{}, err
 	}
+	if len(parents) == 2 && q.HeadCommit == "" {
+		// Whose merge this is nobody says. The author of a change can make one too, upon a base of their own.
+		onBranch, err := r.IsAncestor(ctx, parents[0], tip)
+		if err != nil {
+			return Base{}, err
+		}
+		if onBranch {
+			return r.hostMergeBase(ctx, parents)
+		}
+	}
 	commit, err := r.MergeBase(ctx, tip, head)
 	if errors.Is(err, ErrUnknownRevision) {
 		return Base{}, fmt.Errorf("find base revision: %s and %s have no common ancestor here: %w", short(tip), short(head), ErrMissingHistory)
 	}
-	return Base{commit, "merge base with the base branch"}, err
+	return Base{Commit: commit, How: "merge base with the base branch", Tip: tip}, err
+}
+
+// hostMergeBase is the base of the merge commit that the code host made of a pull request.
+func (r *Repo) hostMergeBase(ctx context.Context, parents []string) (Base, error) {
+	commit, err := r.obtain(ctx, parents[0])
+	return Base{Commit: commit, How: "first parent of the pull request's merge commit"}, err
 }
 
 // parentBase is the first parent of head; a root commit has none, which is not an error.
@@ -99,10 +117,10 @@ func (r *Repo) parentBase(ctx context.Context, head, how string) (Base, error) {
 		return Base{}, err
 	}
 	if len(parents) == 0 {
-		return Base{"", "the first commit"}, nil
+		return Base{Commit: "", How: "the first commit"}, nil
 	}
 	commit, err := r.obtain(ctx, parents[0])
-	return Base{commit, how}, err
+	return Base{Commit: commit, How: how}, err
 }
 
 // laptopBase compares with where the branch left the main one; on that branch itself, with what is committed when the
@@ -124,7 +142,7 @@ func (r *Repo) laptopBase(ctx context.Context, head string) (Base, error) {
 			return Base{}, err
 		}
 		if commit != head {
-			return Base{commit, "merge base with " + trunk}, nil
+			return Base{Commit: commit, How: "merge base with " + trunk}, nil
 		}
 		break
 	}
@@ -133,7 +151,7 @@ func (r *Repo) laptopBase(ctx context.Context, head string) (Base, error) {
 		return Base{}, err
 	}
 	if dirty {
-		return Base{head, "HEAD, as the working tree differs from it"}, nil
+		return Base{Commit: head, How: "HEAD, as the working tree differs from it"}, nil
 	}
 	return r.parentBase(ctx, head, "parent of HEAD")
 }

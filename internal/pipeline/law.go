@@ -87,7 +87,31 @@ func readLaw(ctx context.Context, o Options) (*law, error) {
 	if err := l.readOld(ctx, file); err != nil {
 		return nil, err
 	}
+	if err := l.refuseStale(ctx, file); err != nil {
+		return nil, err
+	}
 	return l, l.settle(o)
+}
+
+// refuseStale refuses a branch that left its base branch before the law that holds there now: who may choose where a
+// branch begins would else choose the law, or that there is none.
+func (l *law) refuseStale(ctx context.Context, file string) error {
+	if l.base.Tip == "" || l.base.Tip == l.base.Commit {
+		return nil
+	}
+	shown := short(l.base.Tip) + ":" + file
+	now, err := readConfig(l.repo.FS(ctx, l.base.Tip), file, shown)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // moved or given up on the base branch: what the merge base says is the newest there is
+	}
+	if err != nil {
+		return err
+	}
+	if l.firstRun || l.old.LawDigest() != now.LawDigest() {
+		err := fmt.Errorf("judge by %s: the base branch has another law by now (%s)", short(l.base.Commit), shown)
+		return fail(gate.Misconfigured, err, "merge the base branch into this one, or rebase onto it")
+	}
+	return nil
 }
 
 // findReviewed is the head of the pull request where its merge with the base branch is checked out, and else the head.
@@ -180,7 +204,8 @@ func (l *law) readOld(ctx context.Context, file string) error {
 		return fail(gate.Misconfigured, fmt.Errorf("read %s: %w", shown, fs.ErrNotExist),
 			"a change from a fork cannot bring the first policy, nor move it: do that from a branch of this repository")
 	}
-	elsewhere, err := l.repo.Matching(ctx, l.base.Commit, `^model: *["']?`+regexp.QuoteMeta(l.change.Model)+`["']? *(#.*)?$`)
+	// Which of them it is says its content: here is only looked for what may be one, in whatever style of YAML.
+	elsewhere, err := l.repo.Matching(ctx, l.base.Commit, `model["']?[[:space:]]*:[[:space:]]*["']?`+regexp.QuoteMeta(l.change.Model))
 	if err != nil {
 		return fail(gate.Unavailable, err, "")
 	}
@@ -213,15 +238,29 @@ func configPath(top string, o Options) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("find %s: %w", name, err)
 	}
-	folder, err := filepath.EvalSymlinks(filepath.Dir(absolute))
-	if err != nil {
-		return "", fmt.Errorf("find %s: %w", o.Config, err)
-	}
-	relative, err := filepath.Rel(top, filepath.Join(folder, filepath.Base(absolute)))
-	if err != nil || !filepath.IsLocal(relative) {
+	relative, ok := insideRepository(top, absolute)
+	if !ok {
 		return "", fmt.Errorf("find %s: it is outside the repository %s", name, top)
 	}
 	return filepath.ToSlash(relative), nil
+}
+
+// insideRepository is a path relative to the top level. Links that lead to the repository are followed, and none in it:
+// a change could turn a folder into one, and its configuration would be looked for in the base revision where it never was.
+func insideRepository(top, absolute string) (relative string, ok bool) {
+	for at, r := range absolute {
+		if r != filepath.Separator {
+			continue
+		}
+		resolved, err := filepath.EvalSymlinks(absolute[:max(at, 1)])
+		if err != nil {
+			return "", false
+		}
+		if within, err := filepath.Rel(top, resolved); err == nil && filepath.IsLocal(within) {
+			return filepath.Join(within, absolute[at+1:]), true
+		}
+	}
+	return "", false
 }
 
 // workingTree is the change as it stands on disk. Nothing outside the repository can be reached through it, not by
@@ -236,8 +275,8 @@ func workingTree(top string) (fs.FS, error) {
 
 // readConfig reads and checks one configuration file; shown is its name in messages.
 func readConfig(files fs.FS, name, shown string) (*config.File, error) {
-	if info, err := fs.Lstat(files, name); err == nil && info.Mode()&fs.ModeSymlink != 0 {
-		return nil, fail(gate.Misconfigured, fmt.Errorf("read %s: it is a symbolic link, which weighlock does not follow", shown), "put the file itself there")
+	if err := refuseLinks(files, name, shown); err != nil {
+		return nil, err
 	}
 	content, err := fs.ReadFile(files, name)
 	if err != nil {
@@ -253,6 +292,29 @@ func readConfig(files fs.FS, name, shown string) (*config.File, error) {
 		return nil, fail(gate.Misconfigured, err, "")
 	}
 	return parsed, nil
+}
+
+// refuseLinks refuses a file that is one or that a folder which is one leads to: what is read there is not what another
+// revision has under that name.
+func refuseLinks(files fs.FS, name, shown string) error {
+	for at, r := range name + "/" { // its folders, and itself
+		if r != '/' {
+			continue
+		}
+		info, err := fs.Lstat(files, name[:at])
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return fail(gate.Misconfigured, fmt.Errorf("read %s: %w", shown, err), "")
+		case info.Mode()&fs.ModeSymlink == 0:
+		case at == len(name):
+			return fail(gate.Misconfigured, fmt.Errorf("read %s: it is a symbolic link, which weighlock does not follow", shown), "put the file itself there")
+		default:
+			err := fmt.Errorf("read %s: %s is a symbolic link, which weighlock does not follow", shown, name[:at])
+			return fail(gate.Misconfigured, err, "name the file where it really is")
+		}
+	}
+	return nil
 }
 
 // excluded names the columns that are no features of the model.
