@@ -8,7 +8,7 @@ LINT     = golangci-lint
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := all
-.PHONY: all build test demo examples lint fmt fmt-check update bench calibration crash hostile frameworks interop vuln clean help servers $(SERVERS)
+.PHONY: all build test demo examples lint fmt fmt-check update bench calibration crash e2e hostile frameworks interop vuln clean help servers $(SERVERS)
 
 all: fmt-check lint build test ## format check, lint, build and test
 
@@ -42,6 +42,9 @@ fmt-check: ## fail when a source is not in the standard format
 
 update: servers ## rewrite the golden files of the tests
 	$(GO) test ./internal/report ./cmd/weighlock -update
+
+e2e: build ## play the action's whole story with a real engine, runner and registry (twenty minutes the first time)
+	bash .ci/e2e
 
 bench: build ## measure against named peers and print ratios
 	bash .ci/bench bin/weighlock

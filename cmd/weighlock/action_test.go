@@ -80,8 +80,9 @@ func newLab(t *testing.T) *lab {
 	l.git("add", "-A")
 	l.git("commit", "-q", "-m", "a first model")
 	l.git("init", "-q", "--bare", l.origin)
-	l.git("remote", "add", "origin", l.origin)
-	l.git("push", "-q", "origin", "main")
+	l.git("-C", l.origin, "config", "uploadpack.allowAnySHA1InWant", "true") // as on GitHub
+	l.git("remote", "add", "origin", s.URL+"/acme/model")
+	l.git("push", "-q", l.origin, "main")
 	return l
 }
 
@@ -141,7 +142,7 @@ func (l *lab) propose(change func()) {
 	l.git("checkout", "-q", "--detach", "main")
 	l.git("merge", "-q", "--no-ff", "-m", "merge", head)
 	l.pull.Head, l.pull.Base, l.pull.MergeCommit, l.pull.Update = head, base, l.git("rev-parse", "HEAD"), l.github.Now()
-	l.git("push", "-q", "-f", "origin", "topic", "HEAD:refs/pull/7/merge")
+	l.git("push", "-q", "-f", l.origin, "topic", "HEAD:refs/pull/7/merge")
 	l.git("checkout", "-q", "topic")
 }
 
@@ -153,7 +154,7 @@ func (l *lab) merge() {
 	l.git("commit", "-q", "-m", "a change (#7)")
 	now := l.github.Now()
 	l.pull.State, l.pull.MergedAt, l.pull.MergeCommit = "closed", &now, l.git("rev-parse", "HEAD")
-	l.git("push", "-q", "origin", "main")
+	l.git("push", "-q", l.origin, "main")
 }
 
 func (l *lab) pullEvent() map[string]any {
@@ -653,7 +654,7 @@ func TestSeveralModelsAreSkippedWhereNothingChanged(t *testing.T) {
 	}
 	l.git("add", "-A")
 	l.git("commit", "-q", "-m", "two more models")
-	l.git("push", "-q", "origin", "main")
+	l.git("push", "-q", l.origin, "main")
 	l.inputs["config"] = "models/one/weighlock.yaml models/two/weighlock.yaml"
 	l.inputs["paths"] = "requirements.txt"
 	l.propose(func() { l.edit("models/one/weighlock.yaml", "[ltg, glu]", "[ltg, glu, bmi]") })
@@ -684,6 +685,7 @@ func TestShallowCheckoutFetchesItsBase(t *testing.T) {
 	}
 	l.dir = shallow
 	l.git("fetch", "-q", "--depth=1", "origin", "refs/pull/7/merge")
+	l.git("remote", "set-url", "origin", l.github.URL+"/acme/model")
 	l.git("checkout", "-q", "--detach", "FETCH_HEAD")
 	l.run++
 	l.act("pull_request", "refs/pull/7/merge", l.pullEvent()).want(t, 1, "blocked")
