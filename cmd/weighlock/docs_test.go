@@ -249,8 +249,9 @@ var measured = []struct {
 	{regexp.MustCompile(`sha256:[0-9a-f]{64}`), "sha256:DIGEST"},
 }
 
-// noise is what a page does not show: a warning that depends on how the tests were built, and spaces nobody sees.
-var noise = regexp.MustCompile(`(?m)^.*built without the small servers.*\n|[ \t]+$`)
+// noise is what a page does not show: a warning that depends on how the tests were built, the progress that a slow
+// machine prints, and spaces nobody sees.
+var noise = regexp.MustCompile(`(?m)^.*built without the small servers.*\n|^\w+: \d+ of \d+ [kMG]?B\n|^weighlock: [a-z ]+ \([0-9hms]+\)\n|[ \t]+$`)
 
 // plainly leaves out what differs from machine to machine: times, versions, and digests of images that hold programs.
 func plainly(lines []string) string {
