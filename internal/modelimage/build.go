@@ -70,10 +70,16 @@ func Build(in Input) (*Image, error) {
 	var listed []v1.Descriptor
 	for _, platform := range slices.Sorted(maps.Keys(in.Servers)) {
 		d, err := img.addPlatform(in, platform, model, annotations)
+		if errors.Is(err, errNoBase) {
+			continue // the base decides where the image runs
+		}
 		if err != nil {
 			return nil, fmt.Errorf("build image: %s: %w", platform, err)
 		}
 		listed = append(listed, d)
+	}
+	if len(listed) == 0 {
+		return nil, fmt.Errorf("build image: %w: it has none of the platforms of the servers", errNoBase)
 	}
 	sibling, config, err := modelPack(in, model, annotations)
 	if err != nil {
@@ -121,7 +127,11 @@ func (in Input) check() error {
 
 // addPlatform adds the image of one platform and returns its descriptor.
 func (i *Image) addPlatform(in Input, platform string, model registry.Blob, annotations map[string]string) (v1.Descriptor, error) {
-	server, diffID, err := serverLayer(in.Servers[platform])
+	base, found := in.Base.of(platform)
+	if in.Base != nil && !found {
+		return v1.Descriptor{}, errNoBase
+	}
+	server, diffID, err := serverLayer(in.Servers[platform], in.Base == nil)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
@@ -129,7 +139,7 @@ func (i *Image) addPlatform(in Input, platform string, model registry.Blob, anno
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("parse platform: %w", err)
 	}
-	raw, err := json.Marshal(imageConfig(in, *p, []v1.Hash{diffID, model.Digest}, annotations))
+	raw, err := json.Marshal(imageConfig(in, *p, base, append(slices.Clone(base.diffIDs), diffID, model.Digest), annotations))
 	if err != nil {
 		return v1.Descriptor{}, fmt.Errorf("encode config: %w", err)
 	}
@@ -139,13 +149,14 @@ func (i *Image) addPlatform(in Input, platform string, model registry.Blob, anno
 	modelDesc.Annotations = map[string]string{annotationContent: contentModel}
 	m, err := registry.NewManifest(v1.Manifest{
 		SchemaVersion: 2, MediaType: types.OCIManifestSchema1, Config: config.Descriptor(types.OCIConfigJSON),
-		Layers: []v1.Descriptor{serverDesc, modelDesc}, Annotations: annotations,
+		Layers: append(slices.Clone(base.layers), serverDesc, modelDesc), Annotations: annotations,
 	}, types.OCIManifestSchema1)
 	if err != nil {
 		return v1.Descriptor{}, err
 	}
-	i.addBlob(server)
-	i.addBlob(config)
+	for _, b := range append(slices.Clone(base.blobs), server, config) {
+		i.addBlob(b)
+	}
 	i.Children = append(i.Children, m)
 	d := m.Descriptor()
 	d.Platform = p
@@ -158,14 +169,20 @@ func (i *Image) addBlob(b registry.Blob) {
 	}
 }
 
-func imageConfig(in Input, p v1.Platform, diffIDs []v1.Hash, labels map[string]string) v1.ConfigFile {
+func imageConfig(in Input, p v1.Platform, base basePlatform, diffIDs []v1.Hash, labels map[string]string) v1.ConfigFile {
+	env := []string{"MODEL_DIR=/" + modelRoot, "MODEL_NAME=" + in.Model}
+	history := make([]v1.History, 0, len(base.layers)+2)
+	for range base.layers {
+		history = append(history, v1.History{CreatedBy: "base image"})
+	}
+	if in.Base == nil {
+		env = append([]string{"PATH=/"}, env...)
+	}
 	at := v1.Time{Time: in.Created.UTC().Truncate(time.Second)}
 	return v1.ConfigFile{
 		Architecture: p.Architecture, OS: p.OS, Variant: p.Variant, Created: at,
-		History: []v1.History{
-			{Created: at, CreatedBy: "weighlock: server"},
-			{Created: at, CreatedBy: "weighlock: model " + in.Model},
-		},
+		History: append(history, v1.History{Created: at, CreatedBy: "weighlock: server"},
+			v1.History{Created: at, CreatedBy: "weighlock: model " + in.Model}),
 		RootFS: v1.RootFS{Type: "layers", DiffIDs: diffIDs},
 		Config: v1.Config{
 			// SageMaker replaces the argument by serve, KServe by a shell
@@ -173,7 +190,7 @@ func imageConfig(in Input, p v1.Platform, diffIDs []v1.Hash, labels map[string]s
 			Entrypoint: []string{"/weighlock"}, Cmd: []string{"serve"},
 			User: "65532:65532", WorkingDir: "/", StopSignal: "SIGTERM",
 			ExposedPorts: map[string]struct{}{"8080/tcp": {}},
-			Env:          []string{"PATH=/", "MODEL_DIR=/" + modelRoot, "MODEL_NAME=" + in.Model},
+			Env:          base.environment(env),
 			Labels:       labels,
 		},
 	}
@@ -192,6 +209,9 @@ func annotate(in Input) (map[string]string, error) {
 		AnnotationSetDigest: setDigest,
 		AnnotationRevision:  in.Revision,
 		AnnotationCreated:   created(in),
+	}
+	if in.Base != nil {
+		out[AnnotationBaseName], out[AnnotationBaseDigest] = in.Base.Name, in.Base.Digest
 	}
 	for key, value := range map[string]string{
 		"org.opencontainers.image.source":   in.Source,

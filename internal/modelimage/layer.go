@@ -213,13 +213,14 @@ const userFile = "root:x:0:0:root:/:/sbin/nologin\nweighlock:x:65532:65532:weigh
 
 // serverLayer holds the server and nothing that depends on the commit: its time
 // is fixed, so that all images of one Weighlock share it and a push moves only
-// the model. It returns the compressed blob and the diff id.
-func serverLayer(server []byte) (registry.Blob, v1.Hash, error) {
-	open, err := tarStream([]tarEntry{
-		{name: "etc/", mode: 0o755},
-		inMemory("etc/passwd", 0o444, []byte(userFile)),
-		inMemory("weighlock", 0o555, server),
-	}, time.Unix(0, 0))
+// the model. It returns the compressed blob and the diff id. An image that stands
+// on another one keeps that one's users.
+func serverLayer(server []byte, alone bool) (registry.Blob, v1.Hash, error) {
+	entries := []tarEntry{inMemory("weighlock", 0o555, server)}
+	if alone {
+		entries = append([]tarEntry{{name: "etc/", mode: 0o755}, inMemory("etc/passwd", 0o444, []byte(userFile))}, entries...)
+	}
+	open, err := tarStream(entries, time.Unix(0, 0))
 	if err != nil {
 		return registry.Blob{}, v1.Hash{}, err
 	}

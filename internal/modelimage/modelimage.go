@@ -41,6 +41,8 @@ type Input struct {
 	Files fs.FS
 	// Servers are static server binaries by platform, such as "linux/amd64".
 	Servers map[string][]byte
+	// Base is the image below server and model, for a model that needs an interpreter; nil for none.
+	Base *Base
 	// Annotations are added to the computed ones. A run id, a pull request or
 	// a wall clock has no place here: it would change the digest of equal content.
 	Annotations map[string]string

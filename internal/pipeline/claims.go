@@ -136,6 +136,9 @@ func (p push) smoke(ctx context.Context) (int, error) {
 		return 0, fail(gate.Invalid, err, "")
 	}
 	if model.IsOpaque(files) {
+		if p.law.effective.Image.Base != "" {
+			return 0, nil // it needs a container to be tried: make frameworks does
+		}
 		p.Warn("the image holds a model that only its own program can read: `weighlock serve IMAGE` answers with it, where Python and its packages are")
 		return 0, nil
 	}

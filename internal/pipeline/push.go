@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 
 	"github.com/weighlock/weighlock/internal/baseline"
 	"github.com/weighlock/weighlock/internal/evaluation"
@@ -80,8 +81,12 @@ func Push(ctx context.Context, o PushOptions) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, fail(gate.Unavailable, err, "")
 	}
+	base, err := baseImage(ctx, o.Options, law, packed)
+	if err != nil {
+		return Pushed{}, err
+	}
 	image, err := modelimage.Build(modelimage.Input{
-		Model: saved.Model, Revision: saved.Head.Commit, Created: created, Files: packed, Servers: o.Servers,
+		Model: saved.Model, Revision: saved.Head.Commit, Created: created, Files: packed, Servers: o.Servers, Base: base,
 		Annotations: annotations(saved), Source: law.repo.Remote(ctx), Title: saved.Model,
 		Description: fmt.Sprintf("%s model %s, weighed by Weighlock", saved.Task, saved.Model), Licenses: law.effective.Image.Licenses,
 	})
@@ -114,6 +119,28 @@ func Push(ctx context.Context, o PushOptions) (Pushed, error) {
 		return Pushed{}, err
 	}
 	return Pushed{Image: images.Name(), Digest: digest, Tag: tag, Asked: asked, Signed: o.Key != nil}, nil
+}
+
+// baseImage is what an opaque model's image stands on, as the law names it: by digest, so that what was weighed is what
+// runs. It is nil where none is named, and for a model that needs none.
+func baseImage(ctx context.Context, o Options, law *law, files fs.FS) (*modelimage.Base, error) {
+	name := law.effective.Image.Base
+	if name == "" || !model.IsOpaque(files) {
+		return nil, nil
+	}
+	repository, digest, ok := strings.Cut(name, "@")
+	if !ok {
+		return nil, fail(gate.Misconfigured, fmt.Errorf("read image.base %s: want it by digest, NAME@sha256:...", name), "a tag may name another image tomorrow")
+	}
+	images, err := registry.Open(ctx, repository, registryOptions(law, o.Registry))
+	if err != nil {
+		return nil, fail(gate.Misconfigured, fmt.Errorf("read image.base: %w", err), "")
+	}
+	base, err := modelimage.ReadBase(ctx, images, repository, digest)
+	if err != nil {
+		return nil, fail(gate.Unavailable, err, "")
+	}
+	return base, nil
 }
 
 // savedRun reads the last run's report and makes sure that it is about what is checked out now.

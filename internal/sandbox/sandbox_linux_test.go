@@ -287,14 +287,6 @@ func TestFloodKeepsHeadAndTail(t *testing.T) {
 	}
 }
 
-func BenchmarkStart(b *testing.B) {
-	for b.Loop() {
-		if _, err := Run(b.Context(), Spec{Argv: []string{"true"}, Dir: "/usr", Env: []string{"PATH=/usr/bin:/bin"}}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
 // The kernel's door for 32-bit programs has other numbers for its calls; a filter that lets it pass filters nothing.
 func TestOtherInstructionSetIsRefused(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
