@@ -73,20 +73,25 @@ func becomeCommand(o order) error {
 // folder that it may not enter, such as root's home, is passed over.
 func execute(spec Spec) error {
 	var denied error
+	var closed []string
 	for _, path := range candidates(spec) {
 		err := syscall.Exec(path, spec.Argv, spec.Env)
 		switch {
+		case errors.Is(err, unix.EACCES) && errors.Is(unix.Access(path, unix.F_OK), unix.EACCES):
+			closed = append(closed, filepath.Dir(path))
 		case errors.Is(err, unix.EACCES), errors.Is(err, unix.EPERM):
 			denied = fmt.Errorf("%s: the sandbox does not let it run: %w", path, err)
 		case !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.ENOTDIR):
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}
-	if denied != nil {
+	switch {
+	case denied != nil:
 		return denied
-	}
-	if strings.ContainsRune(spec.Argv[0], filepath.Separator) {
+	case strings.ContainsRune(spec.Argv[0], filepath.Separator):
 		return fmt.Errorf("%s: %w", spec.Argv[0], unix.ENOENT)
+	case len(closed) > 0:
+		return fmt.Errorf("%s is not in PATH, of which the sandbox may not enter %s", spec.Argv[0], strings.Join(closed, ", "))
 	}
 	return fmt.Errorf("%s is not in PATH", spec.Argv[0])
 }
