@@ -120,7 +120,8 @@ func (l Limits) String() string {
 		name, value string
 		set         bool
 	}{
-		{"time", l.Time.String(), l.Time != 0}, {"silence", l.Silence.String(), l.Silence != 0},
+		{"time", l.Time.String(), l.Time != 0},
+		{"silence", l.Silence.String(), l.Silence != 0},
 		{"memory", strconv.FormatUint(l.Memory>>20, 10) + "MiB", l.Memory != 0},
 		{"processes", strconv.FormatUint(l.Processes, 10), l.Processes != 0},
 	} {

@@ -123,11 +123,10 @@ func (b *Base) add(ctx context.Context, r Repository, image registry.Envelope) e
 
 // asOCI names a layer of Docker's older format as OCI does; the bytes are the same.
 func asOCI(t types.MediaType) types.MediaType {
-	switch t {
-	case types.DockerLayer:
-		return types.OCILayer
-	case types.DockerUncompressedLayer:
-		return types.OCIUncompressedLayer
+	if other, ok := map[types.MediaType]types.MediaType{
+		types.DockerLayer: types.OCILayer, types.DockerUncompressedLayer: types.OCIUncompressedLayer,
+	}[t]; ok {
+		return other
 	}
 	return t
 }

@@ -130,7 +130,7 @@ func baseImage(ctx context.Context, o Options, law *law, files fs.FS) (*modelima
 	}
 	repository, digest, ok := strings.Cut(name, "@")
 	if !ok {
-		return nil, fail(gate.Misconfigured, fmt.Errorf("read image.base %s: want it by digest, NAME@sha256:...", name), "a tag may name another image tomorrow")
+		return nil, fail(gate.Misconfigured, fmt.Errorf("read image.base %s: want it by digest, as in NAME@sha256:0123", name), "a tag may name another image tomorrow")
 	}
 	images, err := registry.Open(ctx, repository, registryOptions(law, o.Registry))
 	if err != nil {

@@ -127,8 +127,13 @@ func setLimits(o order) error {
 		resource    int
 		value, more uint64
 	}{
-		{unix.RLIMIT_CORE, 0, 0}, {unix.RLIMIT_FSIZE, l.File, 0}, {unix.RLIMIT_DATA, l.Memory, 0}, {unix.RLIMIT_NPROC, processes, 0},
-		{unix.RLIMIT_CPU, seconds, grace}, {unix.RLIMIT_MEMLOCK, 64 << 10, 0}, {unix.RLIMIT_MSGQUEUE, 0, 0},
+		{unix.RLIMIT_CORE, 0, 0},
+		{unix.RLIMIT_FSIZE, l.File, 0},
+		{unix.RLIMIT_DATA, l.Memory, 0},
+		{unix.RLIMIT_NPROC, processes, 0},
+		{unix.RLIMIT_CPU, seconds, grace},
+		{unix.RLIMIT_MEMLOCK, 64 << 10, 0},
+		{unix.RLIMIT_MSGQUEUE, 0, 0},
 	} {
 		var now unix.Rlimit
 		if err := unix.Getrlimit(limit.resource, &now); err != nil {

@@ -72,7 +72,7 @@ func run(ctx context.Context, spec Spec) (Result, error) {
 	}
 	defer func() { _ = fromRead.Close() }()
 	output := newCleaner(spec.Output, "  | ", spec.Limits.Output)
-	cmd := exec.Command("/proc/self/exe")
+	cmd := exec.Command("/proc/self/exe") //nolint:noctx // killing it alone would leave its descendants; its pipe ends all of them
 	cmd.Args = []string{supervisorName}
 	cmd.Env = []string{}
 	cmd.Stdout, cmd.Stderr = output, output

@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 // start runs a shell script in a sandbox with one writable folder, and returns how it ended and what it printed.
 func start(t *testing.T, script string, change func(*Spec)) (Result, string) {
 	t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "sandbox-*") // t.TempDir lies under a folder that only its owner may enter
+	dir, err := os.MkdirTemp("/var/tmp", "sandbox-*") //nolint:usetesting // TempDir lies under a folder that only its owner may enter
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,7 +152,7 @@ END`
 }
 
 func TestGrantedFilesAreReadable(t *testing.T) {
-	dir, err := os.MkdirTemp("/var/tmp", "granted-*")
+	dir, err := os.MkdirTemp("/var/tmp", "granted-*") //nolint:usetesting // TempDir lies under a folder that only its owner may enter
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -72,7 +72,7 @@ func startLauncher(o order) (*exec.Cmd, <-chan string, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	cmd := exec.Command("/proc/self/exe")
+	cmd := exec.Command("/proc/self/exe") //nolint:noctx // killing it alone would leave its descendants; its pipe ends all of them
 	cmd.Args = []string{launcherName}
 	cmd.Env = []string{}
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

@@ -197,7 +197,7 @@ func openPipes(folder string, end context.CancelFunc) (*process, *os.File, error
 		if err := unix.Mkfifo(path, 0o666); err != nil {
 			return nil, nil, err
 		}
-		if err := os.Chmod(path, 0o666); err != nil { //nolint:gosec // the folder is the worker's own
+		if err := os.Chmod(path, 0o666); err != nil {
 			return nil, nil, err
 		}
 		f, err := os.OpenFile(path, os.O_RDWR, 0) // both ends, so that opening waits for nobody
@@ -214,7 +214,7 @@ func openFolder(folder string) error {
 	if err := os.Mkdir(folder, 0o755); err != nil {
 		return err
 	}
-	return os.Chmod(folder, 0o777) //nolint:gosec // it lies in a folder of the worker's own
+	return os.Chmod(folder, 0o777)
 }
 
 // errWorker marks a failure that is the worker's and not the request's.

@@ -47,7 +47,7 @@ type hostileWorld struct {
 // newHostileWorld puts canaries wherever a hosted runner or a careless user would have something worth taking.
 func newHostileWorld(t *testing.T) *hostileWorld {
 	t.Helper()
-	dir, err := os.MkdirTemp("/var/tmp", "hostile-*")
+	dir, err := os.MkdirTemp("/var/tmp", "hostile-*") //nolint:usetesting // TempDir lies under a folder that only its owner may enter
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -269,7 +269,7 @@ func TestHostileTrainers(t *testing.T) {
 	}
 	bin := os.Getenv("WEIGHLOCK_HOSTILE_BIN")
 	if bin == "" {
-		dir, err := os.MkdirTemp("/var/tmp", "hostile-bin-*")
+		dir, err := os.MkdirTemp("/var/tmp", "hostile-bin-*") //nolint:usetesting // TempDir lies under a folder that only its owner may enter
 		if err != nil {
 			t.Fatal(err)
 		}

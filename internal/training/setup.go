@@ -130,13 +130,17 @@ func (i installed) fill(ctx context.Context, host Host, train config.Train, inpu
 // settle takes the environment back from the sandbox's user, and makes programs executable: for a plain user the sandbox
 // lets chmod do nothing.
 func settle(env string) error {
-	root := os.Geteuid() == 0
-	err := filepath.WalkDir(env, func(name string, entry fs.DirEntry, err error) error {
+	root, err := os.OpenRoot(env)
+	if err != nil {
+		return fmt.Errorf("run train.setup: %w", err)
+	}
+	defer func() { _ = root.Close() }()
+	err = fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if root {
-			if err := os.Lchown(name, 0, 0); err != nil {
+		if os.Geteuid() == 0 {
+			if err := root.Lchown(name, 0, 0); err != nil {
 				return err
 			}
 		}
@@ -153,7 +157,7 @@ func settle(env string) error {
 			}
 			mode |= info.Mode().Perm() & 0o111
 		}
-		return os.Chmod(name, mode)
+		return root.Chmod(name, mode)
 	})
 	if err != nil {
 		return fmt.Errorf("run train.setup: %w", err)

@@ -36,7 +36,7 @@ func newWorkspace() (*workspace, error) {
 	}
 	w := &workspace{dir: dir}
 	for _, folder := range []string{"", "tree", "in", "in/model", "out", "out/model", "home", "tmp"} {
-		if err := errors.Join(os.MkdirAll(w.path(folder), 0o755), os.Chmod(w.path(folder), 0o755)); err != nil { //nolint:gosec // the sandbox's user has to get in
+		if err := errors.Join(os.MkdirAll(w.path(folder), 0o755), os.Chmod(w.path(folder), 0o755)); err != nil {
 			return nil, errors.Join(err, w.remove())
 		}
 	}
@@ -53,7 +53,7 @@ func TemporaryFolder() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return dir, os.Chmod(dir, 0o755) //nolint:gosec // the sandbox's user has to get in
+	return dir, os.Chmod(dir, 0o755)
 }
 
 // reachableTemp is a folder for temporary files that another user may enter too.
