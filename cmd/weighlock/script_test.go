@@ -170,7 +170,9 @@ func (s *stage) commit(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
 		ts.Fatalf("usage: commit BRANCH MESSAGE")
 	}
-	if ts.Exec("git", "checkout", "-q", args[0]) != nil {
+	if ts.Exec("git", "show-ref", "--verify", "-q", "refs/heads/"+args[0]) == nil {
+		s.git(ts, false, []string{"checkout", "-q", args[0]})
+	} else {
 		s.git(ts, false, []string{"checkout", "-q", "-b", args[0]})
 	}
 	s.git(ts, false, []string{"add", "-A"})
