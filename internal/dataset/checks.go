@@ -18,6 +18,9 @@ const (
 	Info  Severity = "info"
 )
 
+// CheckSharedRows is the name of the check for evaluation rows that stand among the training rows.
+const CheckSharedRows = "shared-rows"
+
 // Check is one finding about the data.
 type Check struct {
 	Name     string   `json:"name"`
@@ -227,7 +230,7 @@ func (c *checker) sharedRows() {
 	rows := where(len(whole[1]), func(i int) bool { return train[whole[1][i]] })
 	if n := c.Evaluate.Rows(); len(rows) > 0 {
 		k := Check{
-			Name: "shared-rows", Severity: Warn, Rows: pick(c.EvaluateKeys, rows), Count: len(rows),
+			Name: CheckSharedRows, Severity: Warn, Rows: pick(c.EvaluateKeys, rows), Count: len(rows),
 			Message: fmt.Sprintf("%s of the evaluation rows stand among the training rows as well, id aside", count(len(rows), n)),
 		}
 		if float64(len(rows)) > maxShared*float64(n) {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/weighlock/weighlock/internal/baseline"
+	"github.com/weighlock/weighlock/internal/dataset"
 	"github.com/weighlock/weighlock/internal/evaluation"
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/metric"
@@ -55,7 +56,7 @@ func trainCandidate(ctx context.Context, o Options, law *law, rows *rows) (*cont
 		return nil, trainingFailed(err)
 	}
 	took := time.Since(begun)
-	c, err := weighContender(law, rows, result)
+	c, err := weighContender(law, rows, result, rows.features)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +81,7 @@ func findBaseline(ctx context.Context, o Options, law *law, rows *rows) (*conten
 	if err != nil {
 		return nil, err
 	}
-	c, err := weighContender(law, rows, training.Result{Model: b.Model, Opaque: b.Opaque, Predictions: b.Predictions, Layers: b.Layers})
+	c, err := weighContender(law, rows, training.Result{Model: b.Model, Opaque: b.Opaque, Predictions: b.Predictions, Layers: b.Layers}, rows.baseFeatures)
 	if err != nil {
 		return nil, err
 	}
@@ -122,7 +123,7 @@ func baselineImage(ctx context.Context, o Options, law *law, rows *rows) (baseli
 }
 
 // weighContender evaluates predictions, and measures how long scoring takes where there is a model to score.
-func weighContender(law *law, rows *rows, r training.Result) (*contender, error) {
+func weighContender(law *law, rows *rows, r training.Result, features *dataset.Table) (*contender, error) {
 	m, p := r.Model, r.Predictions
 	c := &contender{model: m, opaque: r.Opaque, predictions: p, again: r.Again, digest: digestOf(p), layers: r.Layers, notes: r.Notes}
 	options := evaluation.Options{Model: law.effective.Model}
@@ -132,11 +133,11 @@ func weighContender(law *law, rows *rows, r training.Result) (*contender, error)
 	if m != nil {
 		options.ModelDigest, options.ModelBytes = m.Digest(), m.Size()
 		begun := time.Now()
-		if _, err := m.Predict(rows.features); err != nil {
+		if _, err := m.Predict(features); err != nil {
 			return nil, fail(gate.Invalid, err, "")
 		}
 		c.scoring = time.Since(begun)
-		if n := rows.features.Rows(); n > 0 {
+		if n := features.Rows(); n > 0 {
 			options.Latency = &evaluation.Latency{RowMicroseconds: float64(c.scoring.Nanoseconds()) / 1e3 / float64(n)}
 		}
 	}

@@ -1,24 +1,21 @@
 package pipeline
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io/fs"
 	"slices"
 
 	"github.com/weighlock/weighlock/internal/config"
 	"github.com/weighlock/weighlock/internal/dataset"
 	"github.com/weighlock/weighlock/internal/evaluation"
 	"github.com/weighlock/weighlock/internal/gate"
-	"github.com/weighlock/weighlock/internal/git"
 )
 
 // rows are the tables of one run, split as the base revision says.
 type rows struct {
-	// evaluation holds truth and slices in canonical order, features the same rows without their target.
-	evaluation evaluation.Rows
-	features   *dataset.Table
+	// evaluation holds truth and slices in canonical order, features the same rows without their target as the candidate
+	// sees them, baseFeatures as the baseline does.
+	evaluation             evaluation.Rows
+	features, baseFeatures *dataset.Table
 	// classes are those of the base and of the change together, sorted; nil for quantities.
 	classes []string
 	// train are the change's labelled rows that do not judge; baseTrain are the base revision's.
@@ -33,12 +30,6 @@ type rows struct {
 	changed []string
 	// added are columns that only the change has.
 	added []string
-}
-
-// table is one file with the identity of its rows.
-type table struct {
-	*dataset.Table
-	keys []string
 }
 
 // readRows reads the base's and the change's data and splits both by the base's rule.
@@ -66,121 +57,48 @@ func readRows(l *law) (*rows, error) {
 	} else if train, err = l.trainingRows(change, judging, split); err != nil {
 		return nil, err
 	}
-	r.train = train.Table
+	r.train = train.own
 	if err := l.refuseTuning(judging); err != nil {
 		return nil, err
 	}
 	if err := r.compareEvaluation(l, change, judging); err != nil {
 		return nil, err
 	}
-	trains, judges := train, judging
-	if eff.Data.Evaluate.CrossValidates() {
-		trains, judges = halves(judging)
-	}
-	r.checks = dataset.RunChecks(dataset.CheckInput{
-		Train: trains.Table, Evaluate: judges.Table, TrainKeys: trains.keys, EvaluateKeys: judges.keys,
-		Target: eff.Data.Target, ID: eff.Data.ID, Group: eff.Data.Evaluate.Group, Time: eff.Data.Evaluate.Time,
-		BaseSchema: base.Schema(), Declared: eff.Data.Schema,
-	})
-	joined, err := withNewColumns(judging, change, r.added)
+	r.checks = l.check(base, train, judging)
+	joined, err := judging.with(change, r.added)
 	if err != nil {
 		return nil, fail(gate.Misconfigured, err, "")
 	}
 	r.classes = classesOf(eff, base.Table, change.Table, judging.Table)
-	if r.evaluation, r.features, err = evaluation.NewRows(joined, judging.keys, rowsOptions(eff, r.classes)); err != nil {
+	if r.evaluation, r.baseFeatures, r.features, err = joined.judged(rowsOptions(eff, r.classes)); err != nil {
 		return nil, fail(gate.Misconfigured, err, "")
 	}
 	return r, nil
 }
 
-// readTables reads the change's table and the base's; the same bytes are read once.
-func (l *law) readTables() (change, base table, err error) {
-	content, err := readData(l.changeFiles, join(l.folder, l.change.Data.Path))
-	if err != nil {
-		return table{}, table{}, err
+// check looks for what makes a comparison worthless. Where every row trains and judges in turn, the change's rows are held
+// against each other, and those that only the change has against the rows that judge.
+func (l *law) check(base, train, judging table) []dataset.Check {
+	e := l.effective.Data
+	run := func(train, judging table) []dataset.Check {
+		return dataset.RunChecks(dataset.CheckInput{
+			Train: train.own, Evaluate: judging.own, TrainKeys: train.keys, EvaluateKeys: judging.keys,
+			Target: e.Target, ID: e.ID, Group: e.Evaluate.Group, Time: e.Evaluate.Time, BaseSchema: base.Schema(), Declared: e.Schema,
+		})
 	}
-	var over []string
-	read := func(content []byte, name string) (table, error) {
-		t, err := parseTable(content, name, l.effective)
-		if err != nil {
-			return table{}, err
-		}
-		if over == nil && l.effective.Data.ID == "" {
-			over = identityColumns(t, l.effective)
-		}
-		keys, err := t.Keys(l.effective.Data.ID, over)
-		if err != nil {
-			return table{}, fail(gate.Misconfigured, fmt.Errorf("tell rows of %s apart: %w", name, err),
-				"name a column with one value per row in data.id")
-		}
-		return table{t, keys}, nil
+	if !e.Evaluate.CrossValidates() {
+		return run(train, judging)
 	}
-	if l.firstRun {
-		change, err = read(content, join(l.folder, l.change.Data.Path))
-		return change, change, err
-	}
-	old, err := readData(l.baseFiles, join(l.baseFolder, l.old.Data.Path))
-	if err != nil {
-		return table{}, table{}, err
-	}
-	if base, err = read(old, short(l.base.Commit)+":"+join(l.baseFolder, l.old.Data.Path)); err != nil {
-		return table{}, table{}, err
-	}
-	if bytes.Equal(old, content) {
-		return base, base, nil
-	}
-	change, err = read(content, join(l.folder, l.change.Data.Path))
-	return change, base, err
-}
-
-// readData reads one file of a tree and names the usual trap of a checkout.
-func readData(files fs.FS, name string) ([]byte, error) {
-	content, err := fs.ReadFile(files, name)
-	if err != nil {
-		if wrong, ok := errors.AsType[*fs.PathError](err); ok {
-			err = fmt.Errorf("%s: %w", name, wrong.Err)
-		}
-		return nil, fail(gate.Misconfigured, fmt.Errorf("read data: %w", err), "data.path is relative to the folder of the configuration")
-	}
-	if git.IsLFSPointer(content) {
-		return nil, fail(gate.Misconfigured, fmt.Errorf("read data: %s is a Git LFS pointer, not the data", name),
-			"check out with lfs: true, or run git lfs pull")
-	}
-	return content, nil
-}
-
-// parseTable reads a table from memory; name is what messages show and where its format is seen.
-func parseTable(content []byte, name string, f *config.File) (*dataset.Table, error) {
-	options := dataset.Options{Schema: f.Data.Schema, Require: []string{f.Data.Target}}
-	for _, identity := range []string{f.Data.ID, f.Data.Evaluate.Group} {
-		if identity != "" {
-			options.Require = append(options.Require, identity)
-			options.Text = append(options.Text, identity)
+	checks := run(halves(train))
+	shared := func(c dataset.Check) bool { return c.Name == dataset.CheckSharedRows && c.Severity == dataset.Block }
+	if fresh := train.without(judging); fresh.Rows() > 0 && !slices.ContainsFunc(checks, shared) {
+		for _, c := range run(fresh, judging) {
+			if shared(c) {
+				checks = append(checks, c)
+			}
 		}
 	}
-	if f.Task.Classifies() {
-		options.Text = append(options.Text, f.Data.Target)
-	}
-	t, err := dataset.ReadBytes(content, name, options)
-	if err != nil {
-		return nil, fail(gate.Misconfigured, fmt.Errorf("read data: %w", err), "")
-	}
-	return t, nil
-}
-
-// identityColumns are those whose content tells rows apart where there is no id: the base's, without the target, so
-// that a changed label is seen as one.
-func identityColumns(t *dataset.Table, f *config.File) []string {
-	return slices.DeleteFunc(t.Names(), func(name string) bool { return name == f.Data.Target })
-}
-
-// pick takes some rows of a table along with their keys.
-func (t table) pick(at []int) table {
-	keys := make([]string, len(at))
-	for i, row := range at {
-		keys[i] = t.keys[row]
-	}
-	return table{t.Select(at), keys}
+	return checks
 }
 
 func (l *law) split(base table) (dataset.Split, error) {
@@ -214,49 +132,12 @@ func (l *law) trainingRows(change, judging table, split dataset.Split) (table, e
 	if err != nil {
 		return table{}, fail(gate.Misconfigured, fmt.Errorf("split data: %w", err), "")
 	}
-	judges := make(map[string]bool, len(judging.keys))
-	for _, key := range judging.keys {
-		judges[key] = true
-	}
+	judges := judging.known()
 	keep := slices.DeleteFunc(own.Train, func(row int) bool { return judges[change.keys[row]] })
 	if len(keep) == 0 {
 		return table{}, fail(gate.Misconfigured, fmt.Errorf("split data: %s leaves no row to train on", change.Name), "lower data.evaluate.holdout")
 	}
 	return change.pick(keep), nil
-}
-
-// halves deals rows to two parts, which data checks hold against each other where every row trains and judges in turn.
-func halves(t table) (one, other table) {
-	var parts [2][]int
-	for row, key := range t.keys {
-		at := hashOf(0, key) & 1
-		parts[at] = append(parts[at], row)
-	}
-	return t.pick(parts[0]), t.pick(parts[1])
-}
-
-// readEvaluation reads the evaluation file of the base revision.
-func (l *law) readEvaluation(schema dataset.Schema) (table, error) {
-	name := join(l.baseFolder, l.effective.Data.Evaluate.Path)
-	content, err := readData(l.baseFiles, name)
-	if err != nil {
-		return table{}, err
-	}
-	withKinds := *l.effective
-	withKinds.Data.Schema = schema
-	t, err := parseTable(content, name, &withKinds)
-	if err != nil {
-		return table{}, err
-	}
-	var over []string
-	if l.effective.Data.ID == "" {
-		over = identityColumns(t, l.effective)
-	}
-	keys, err := t.Keys(l.effective.Data.ID, over)
-	if err != nil {
-		return table{}, fail(gate.Misconfigured, fmt.Errorf("tell rows of %s apart: %w", name, err), "")
-	}
-	return table{t, keys}, nil
 }
 
 // compareEvaluation says what the change would do to the rows that judge: they are the base's, so it has no effect on
@@ -271,7 +152,7 @@ func (r *rows) compareEvaluation(l *law, change, judging table) error {
 		if err != nil {
 			return err
 		}
-		t, err := parseTable(content, join(l.folder, path), l.effective)
+		t, err := parseTable(content, join(l.folder, path), l.lawful())
 		if err != nil {
 			return err
 		}
@@ -279,7 +160,7 @@ func (r *rows) compareEvaluation(l *law, change, judging table) error {
 		if err != nil {
 			return fail(gate.Misconfigured, err, "")
 		}
-		theirs = table{t, keys}
+		theirs = table{Table: t, keys: keys, own: t}
 	}
 	changes := dataset.ChangedRows(dataset.Comparison{
 		Base: judging.Table, BaseKeys: judging.keys, Change: theirs.Table, ChangeKeys: theirs.keys, Target: l.effective.Data.Target,
@@ -304,37 +185,6 @@ func count(n int, noun string) string {
 		return "1 " + noun
 	}
 	return fmt.Sprintf("%d %ss", n, noun)
-}
-
-// withNewColumns joins columns that only the change has to the rows that judge, by key. A row that the change no longer
-// has gets a missing value.
-func withNewColumns(judging, change table, added []string) (*dataset.Table, error) {
-	if len(added) == 0 {
-		return judging.Table, nil
-	}
-	at := make(map[string]int, len(change.keys))
-	for row, key := range change.keys {
-		at[key] = row
-	}
-	joined := judging.Table
-	for _, name := range added {
-		column, ok := change.Column(name)
-		if !ok {
-			return nil, fmt.Errorf("join column %q: it is not in %s", name, change.Name)
-		}
-		rows := make([]int, len(judging.keys))
-		for i, key := range judging.keys {
-			rows[i] = -1
-			if row, ok := at[key]; ok {
-				rows[i] = row
-			}
-		}
-		var err error
-		if joined, err = joined.With(column.Select(rows)); err != nil {
-			return nil, err
-		}
-	}
-	return joined, nil
 }
 
 // classesOf lists every class that a label of the base or of the change names.

@@ -67,5 +67,5 @@ func (e *Elsewhere) candidate(law *law, rows *rows) (*contender, error) {
 		return nil, fail(gate.Invalid, fmt.Errorf("read predictions: %w", err),
 			"when the base branch has moved since, run the pull request's job again")
 	}
-	return weighContender(law, rows, training.Result{Predictions: p})
+	return weighContender(law, rows, training.Result{Predictions: p}, rows.features)
 }

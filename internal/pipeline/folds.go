@@ -50,7 +50,7 @@ func crossValidate(ctx context.Context, o Options, law *law, w *outcome) error {
 	if law.firstRun {
 		return nil
 	}
-	w.baseline, err = weighContender(law, w.rows, training.Result{Predictions: v.saidBefore})
+	w.baseline, err = weighContender(law, w.rows, training.Result{Predictions: v.saidBefore}, w.rows.baseFeatures)
 	if err != nil {
 		return err
 	}
@@ -80,13 +80,15 @@ func (v *validation) fold(ctx context.Context, judging []int, first bool) error 
 	}
 	part := gate.Fold{Truth: evaluation.PickTruth(v.rows.evaluation.Truth, judging)}
 	ask := func(job training.Job, trainKeys []string) (metric.Predictions, error) {
+		job.Evaluate, job.Keys, job.Once = job.Evaluate.Select(judging), keys, true
+		kinship := v.kinship(job)
 		kept := make([]int, 0, len(trainKeys))
 		for row, key := range trainKeys {
-			if !judges[key] {
+			if !judges[key] && !kinship(row) {
 				kept = append(kept, row)
 			}
 		}
-		job.Rows, job.Evaluate, job.Keys, job.Once = job.Rows.Select(kept), v.rows.features.Select(judging), keys, true
+		job.Rows = job.Rows.Select(kept)
 		trainer, err := training.For(job.Train)
 		if err != nil {
 			return metric.Predictions{}, fail(gate.Misconfigured, err, "")
@@ -122,6 +124,21 @@ func (v *validation) fold(ctx context.Context, judging []int, first bool) error 
 	}
 	v.folds.Parts = append(v.folds.Parts, part)
 	return nil
+}
+
+// kinship tells which rows that train belong to a group that judges: those that a change adds to a group of the base.
+func (v *validation) kinship(job training.Job) func(row int) bool {
+	name := v.law.effective.Data.Evaluate.Group
+	judging, ok := job.Evaluate.Column(name)
+	groups, also := job.Rows.Column(name)
+	if name == "" || !ok || !also {
+		return func(int) bool { return false }
+	}
+	judges := map[string]bool{}
+	for row := range judging.Len() {
+		judges[judging.Text(row)] = true
+	}
+	return func(row int) bool { return judges[groups.Text(row)] }
 }
 
 // place writes the predictions of some rows into those of all.

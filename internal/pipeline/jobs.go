@@ -24,7 +24,7 @@ func jobOf(o Options, law *law, rows *rows) training.Job {
 func baseJobOf(o Options, law *law, rows *rows) training.Job {
 	job := jobOf(o, law, rows)
 	job.Train, job.Exclude, job.Withheld, job.Rows = law.old.Train, excluded(law.old), law.old.Data.Exclude, rows.baseTrain
-	job.Once = true
+	job.Evaluate, job.Once = rows.baseFeatures, true
 	job.Tree = law.tree(law.baseFolder, law.old, law.baseFiles, func(ctx context.Context, into string) error {
 		return law.repo.Export(ctx, law.base.Commit, into)
 	})

@@ -19,7 +19,7 @@ func (l *law) refuseTuning(judging table) error {
 	if err != nil {
 		return err
 	}
-	t, err := parseTable(content, name, l.effective)
+	t, err := parseTable(content, name, l.lawful())
 	if err != nil {
 		return err
 	}
