@@ -8,7 +8,7 @@ LINT     = golangci-lint
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := all
-.PHONY: all build test demo examples lint fmt fmt-check update bench calibration crash e2e hostile frameworks interop vuln clean help servers $(SERVERS)
+.PHONY: all build test demo examples lint fmt fmt-check update bench calibration crash e2e hostile frameworks interop manifests vuln clean help servers $(SERVERS)
 
 all: fmt-check lint build test ## format check, lint, build and test
 
@@ -63,6 +63,9 @@ calibration: ## simulate pull requests, check every promised rate, and write the
 
 frameworks: build ## train, gate, pack and serve with scikit-learn, XGBoost, LightGBM, PyTorch, TensorFlow and Keras
 	bash .ci/frameworks
+
+manifests: ## decode the manifests of docs/deploy.md with the types of Kubernetes and KServe
+	bash .ci/interop /dev/null manifests
 
 vuln: ## look for known vulnerabilities in what is linked
 	govulncheck ./...

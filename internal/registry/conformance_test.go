@@ -4,14 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -34,43 +32,22 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-// TestDistribution is the same against the registry that Debian packages
-// (distribution 2.8), in a process of its own.
+// TestDistribution is the same against the CNCF's registry in processes of its own: the one that Debian packages (2.8),
+// and version 3 where WEIGHLOCK_TEST_DISTRIBUTION names it (make interop does).
 func TestDistribution(t *testing.T) {
-	program, err := exec.LookPath("docker-registry")
-	if err != nil {
-		t.Skip("docker-registry is not installed (Debian package docker-registry)")
-	}
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	host := listener.Addr().String()
-	_ = listener.Close() // the registry takes the port over
-	dir := t.TempDir()
-	config := "version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: " + dir + "/data}}\nhttp: {addr: " + host + "}\n"
-	if err := os.WriteFile(filepath.Join(dir, "config.yml"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), program, "serve", filepath.Join(dir, "config.yml"))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	for try := 0; ; try++ {
-		c, err := net.Dial("tcp", host)
-		if err == nil {
-			_ = c.Close()
-			break
-		}
-		if try == 100 {
-			t.Fatal("docker-registry does not listen")
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	for name, check := range conformance {
-		t.Run(name, func(t *testing.T) {
-			check(t, mustOpen(t, host+"/acme/"+strings.ReplaceAll(name, " ", "-"), Options{}))
+	programs := map[string]string{"version 3": os.Getenv("WEIGHLOCK_TEST_DISTRIBUTION")}
+	programs["Debian"], _ = exec.LookPath("docker-registry")
+	for which, program := range programs {
+		t.Run(which, func(t *testing.T) {
+			if program == "" {
+				t.Skip("not installed: Debian package docker-registry, or WEIGHLOCK_TEST_DISTRIBUTION")
+			}
+			host := startDistribution(t, program)
+			for name, check := range conformance {
+				t.Run(name, func(t *testing.T) {
+					check(t, mustOpen(t, host+"/acme/"+strings.ReplaceAll(name, " ", "-"), Options{}))
+				})
+			}
 		})
 	}
 }
