@@ -88,7 +88,7 @@ func newLab(t *testing.T) *lab {
 
 func (l *lab) git(args ...string) string {
 	l.t.Helper()
-	cmd := exec.CommandContext(l.t.Context(), "git", append([]string{"-C", l.dir}, args...)...)
+	cmd := exec.CommandContext(l.t.Context(), "git", append([]string{"-c", "safe.directory=*", "-C", l.dir}, args...)...)
 	cmd.Env = os.Environ()
 	for name, value := range identity(l.dir) {
 		if name != "HOME" && name != "DOCKER_CONFIG" {

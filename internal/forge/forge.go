@@ -44,7 +44,7 @@ type Options struct {
 	Log func(line string)
 	// Budget is the longest that all waiting together may take; two minutes where zero.
 	Budget time.Duration
-	// WriteGap is the least time between two writes, one second where zero: GitHub asks for that.
+	// WriteGap is the least time between two writes after the first few, one second where zero: GitHub asks for that.
 	WriteGap time.Duration
 	// Sleep waits; time.Sleep with a context where nil. Tests pass their own.
 	Sleep func(ctx context.Context, d time.Duration) error

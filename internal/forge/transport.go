@@ -23,6 +23,8 @@ const (
 	maxAnswer = 160 << 20
 	// maxTries bounds the attempts of one request.
 	maxTries = 6
+	// freeWrites follow each other at once: a check, a comment. What is more than that keeps its distance.
+	freeWrites = 3
 	// secondaryWait is what GitHub asks to wait after a secondary limit that names no time.
 	secondaryWait = 60 * time.Second
 )
@@ -42,8 +44,9 @@ type transport struct {
 	mu sync.Mutex
 	// left is what remains of the budget.
 	left time.Duration
-	// lastWrite is when the last write began.
+	// lastWrite is when the last write began, writes how many there were.
 	lastWrite time.Time
+	writes    int
 }
 
 func newTransport(o Options, api *url.URL) *transport {
@@ -231,7 +234,7 @@ func (t *transport) pace(req *http.Request) error {
 	}
 	t.mu.Lock()
 	wait := time.Duration(0)
-	if !t.lastWrite.IsZero() {
+	if t.writes++; t.writes > freeWrites {
 		wait = t.gap - time.Since(t.lastWrite)
 	}
 	t.lastWrite = time.Now().Add(max(0, wait))

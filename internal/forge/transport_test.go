@@ -188,3 +188,23 @@ func TestOpenSendsTheTokenNowhereElse(t *testing.T) {
 		}
 	}
 }
+
+func TestManyWritesKeepTheirDistance(t *testing.T) {
+	s, _ := start(t)
+	var waited []time.Duration
+	c := open(t, s, func(o *Options) {
+		o.WriteGap = time.Second
+		o.Sleep = func(ctx context.Context, d time.Duration) error {
+			waited = append(waited, d)
+			return ctx.Err()
+		}
+	})
+	for range 6 {
+		if err := c.SetStatus(t.Context(), headA, "x", Pending, "x", ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(waited) != 3 || waited[0] < 500*time.Millisecond {
+		t.Errorf("six writes waited %v, want three times about a second", waited)
+	}
+}
