@@ -23,7 +23,7 @@ build: servers ## build bin/weighlock with the servers for amd64 and arm64 insid
 	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/weighlock ./cmd/weighlock
 
 test: servers ## run all tests with the race detector
-	CGO_ENABLED=1 $(GO) test -race -shuffle=on ./...
+	CGO_ENABLED=1 $(GO) test -race -shuffle=on -timeout 30m ./...
 
 demo: build ## tell the whole story on this machine: a baseline, a worse change, a better change, the image, a prediction
 	bin/weighlock demo
