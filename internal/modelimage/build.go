@@ -264,7 +264,7 @@ func SetDigest(files fs.FS) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		fmt.Fprintf(h, "%x  %s\n", sum, name)
+		_, _ = fmt.Fprintf(h, "%x  %s\n", sum, name)
 	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), nil
 }

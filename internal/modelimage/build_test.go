@@ -233,7 +233,7 @@ func TestBuildIsReproducible(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		os.Stdout.WriteString("digest=" + img.Digest() + "\n")
+		_, _ = os.Stdout.WriteString("digest=" + img.Digest() + "\n")
 		return
 	}
 	want := mustBuild(t, testInput()).Digest()

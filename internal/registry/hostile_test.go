@@ -116,7 +116,7 @@ func TestTokens(t *testing.T) {
 			}
 			issued++
 			uses[fmt.Sprintf("Bearer good-%d", issued)] = 5
-			fmt.Fprintf(w, `{"token":"good-%d"}`, issued)
+			_, _ = fmt.Fprintf(w, `{"token":"good-%d"}`, issued)
 			return true
 		}
 		if token := r.Header.Get("Authorization"); uses[token] > 0 {

@@ -82,13 +82,13 @@ func over(host string) asker {
 			}
 			return nil, fmt.Errorf("ask the server: %w: %w", err, ErrAnswer)
 		}
+		defer func() { _ = response.Body.Close() }()
 		return answered(response)
 	}
 }
 
 // answered reads the body of a good answer.
 func answered(response *http.Response) ([]byte, error) {
-	defer func() { _ = response.Body.Close() }()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("%s: %.200s: %w", response.Status, body, ErrAnswer)
