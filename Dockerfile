@@ -16,7 +16,7 @@ RUN cd /src && export CGO_ENABLED=0 \
 FROM python:3.13-slim-bookworm
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends git ca-certificates >/dev/null \
- && rm -rf /var/lib/apt/lists/* \
+ && apt-get clean && rm -rf /var/lib/apt/lists/* \
  && PIP_BREAK_SYSTEM_PACKAGES=1 PIP_ROOT_USER_ACTION=ignore pip install --quiet --no-cache-dir uv==0.9.11
 COPY --from=build /weighlock /usr/local/bin/weighlock
 ENTRYPOINT ["/usr/local/bin/weighlock"]

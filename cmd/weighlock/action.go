@@ -183,20 +183,31 @@ func (a *action) enter() error {
 	return nil
 }
 
-// giveBack gives what this program wrote to whoever owns the checkout: a file of root would break the next job of a
-// runner that is used again. Root's own checkouts stay as they are.
+// giveBack gives what this program wrote to whoever owns the folder that it stands in: a file of root would break the next
+// job of a runner that is used again. Root's own folders stay as they are.
 func (a *action) giveBack() {
-	owner, group, ok := ownerOf(a.job.Workspace)
+	var outputs []string
+	for _, config := range a.inputs.configs {
+		outputs = append(outputs, path.Join(path.Dir(config), ".weighlock"))
+	}
+	giveTo(a.job.Workspace, outputs)
+	giveTo(a.job.Temp, []string{handedOver})
+}
+
+// giveTo changes the owner of folders below a top one to the top's. Whatever links a change has planted, nothing outside
+// is given away.
+func giveTo(top string, folders []string) {
+	owner, group, ok := ownerOf(top)
 	if !ok || owner == 0 || os.Geteuid() != 0 {
 		return
 	}
-	root, err := os.OpenRoot(a.job.Workspace) // whatever links a change has planted, nothing outside is given away
+	root, err := os.OpenRoot(top)
 	if err != nil {
 		return
 	}
 	defer func() { _ = root.Close() }()
-	for _, config := range a.inputs.configs {
-		_ = fs.WalkDir(root.FS(), path.Join(path.Dir(config), ".weighlock"), func(name string, _ fs.DirEntry, err error) error {
+	for _, folder := range folders {
+		_ = fs.WalkDir(root.FS(), folder, func(name string, _ fs.DirEntry, err error) error {
 			if err == nil {
 				_ = root.Lchown(name, owner, group)
 			}

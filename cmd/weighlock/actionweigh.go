@@ -62,8 +62,9 @@ func (a *action) weigh(ctx context.Context, plan ci.Plan) error {
 		}
 	}
 	s.pull = people.pull
-	if plan != ci.Weigh {
-		s.pull = nil // a merged pull request is not spoken to
+	// A merged pull request is not spoken to, and one in a queue only when it falls out of it.
+	if plan != ci.Weigh || a.job.Event.Name == "merge_group" && report.Worst(s.reports) == gate.Passed {
+		s.pull = nil
 	}
 	return s.finish(ctx)
 }
@@ -267,12 +268,15 @@ func (a *action) modelIn(file string) string {
 	return f.Model
 }
 
+// handedOver is the folder below the runner's own that the next step uploads.
+const handedOver = "weighlock"
+
 // handOver copies what a speaking job needs to the runner's folder for such things, outside the checkout.
 func (a *action) handOver(folder, model string) error {
 	if a.job.Temp == "" {
 		return errors.New("hand over to the next job: RUNNER_TEMP is empty")
 	}
-	to := filepath.Join(a.job.Temp, "weighlock", model)
+	to := filepath.Join(a.job.Temp, handedOver, model)
 	if err := os.MkdirAll(to, 0o755); err != nil {
 		return fmt.Errorf("hand over to the next job: %w", err)
 	}

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// judgedByTheBase is the base's rule in the table of a report: rmse, worse, against the margin of 4 %.
-var judgedByTheBase = regexp.MustCompile(`(?m)^[✗?] rmse .*\+.* 4% +(regressed|inconclusive)`)
+// judgedByTheBase is the base's rule in the table of a summary: rmse against the margin of 4 %, not in order.
+var judgedByTheBase = regexp.MustCompile(`(?m)^\| (❌|⚠️) \| rmse<br>.*\| 4% \| \*\*(regressed|inconclusive)\*\* \|$`)
 
 // TestTenPullRequestsThatTamperWithTheirGate plays the tricks that were seen in the wild, each beside a model that is
 // worse. Every one is judged by the base's policy, blocked, and named.
@@ -112,7 +112,7 @@ func TestTenPullRequestsThatTamperWithTheirGate(t *testing.T) {
 		if !strings.Contains(j.log, tt.named) || !strings.Contains(l.comment()+j.summary, tt.named) {
 			t.Errorf("%s: %q is not named in log and comment\n%s\n%s", tt.name, tt.named, j.log, l.comment())
 		}
-		if j.code == 1 && !judgedByTheBase.MatchString(j.log) {
+		if j.code == 1 && !judgedByTheBase.MatchString(j.summary) {
 			t.Errorf("%s: the base's rules did not judge\n%s", tt.name, j.log)
 		}
 		if j.code != 0 {

@@ -2,7 +2,7 @@ package forgetest
 
 import (
 	"net/http"
-	"net/http/cgi"
+	"net/http/cgi" //nolint:gosec // git speaks it, and this server is for tests on loopback
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -27,7 +27,7 @@ func (s *Server) serveGit(w http.ResponseWriter, r *http.Request, rest string) {
 		http.Error(w, "Repository not found", http.StatusUnauthorized)
 		return
 	}
-	where, err := exec.CommandContext(r.Context(), "git", "--exec-path").Output()
+	where, err := exec.CommandContext(r.Context(), "git", "--exec-path").Output() //nolint:gosec // nothing of the request is in it
 	if err != nil {
 		http.Error(w, "git is missing", http.StatusInternalServerError)
 		return
