@@ -341,9 +341,14 @@ func (g *grouping) drawn(of func(c, b []metric.Rates) float64, level float64, o 
 	for i := range ones {
 		ones[i] = 1
 	}
+	single := func(counts []int32) (float64, float64) { return statistic(counts), 0 }
 	o.Resamples = int(min(max(rowDraws/float64(n), fewestResamples), mostResamples/2))
-	r, err := stats.Redraw{Statistic: statistic, Delta: statistic(ones), Rows: n, Cluster: g.in.Rows.Cluster}.Judge(level, o)
-	if err != nil || finite(r.Low) == nil || finite(r.High) == nil {
+	drawn, err := stats.Redraw{Statistic: single, Rows: n, Cluster: g.in.Rows.Cluster}.Draw(o)
+	if err != nil {
+		return nil
+	}
+	r := drawn.Judge(stats.Contrast{Delta: statistic(ones), Sign: 1}, level)
+	if finite(r.Low) == nil || finite(r.High) == nil {
 		return nil
 	}
 	return &Interval{Low: r.Low, High: r.High, Level: level}

@@ -43,6 +43,8 @@ type pair struct {
 	spread *SeedSpread
 	// folds are the values of a cross-validation, nil where rows judge.
 	folds *foldValues
+	// drawn are the resamples of a metric without influence values, once they were drawn.
+	drawn *stats.Redrawn
 	// serial is what dependsOnTime found; nil before it was asked.
 	serial *bool
 }

@@ -17,17 +17,28 @@ const (
 )
 
 // resampled judges a metric without influence values by the bootstrap's standard error: rows for the classes apart where
-// the metric needs both, else rows, groups, or stretches of time.
+// the metric needs both, else rows, groups, or stretches of time. Rows are drawn once for every contrast of a pair.
 func resampled(p *pair, scale float64) stats.Result {
+	if p.drawn == nil && !p.redraw() {
+		return p.unknown()
+	}
+	r := p.drawn.Judge(stats.Contrast{Delta: p.delta(scale), Sign: p.sign(), Scale: scale}, p.level)
+	if p.truth.Weights != nil {
+		r.Flags = append(r.Flags, stats.FlagWeighted)
+	}
+	return r
+}
+
+// redraw resamples both models' values; false where that cannot be done.
+func (p *pair) redraw() bool {
 	candidate := p.metric.Resample(p.truth, p.candidate.predictions, p.params)
 	baseline := p.metric.Resample(p.truth, p.baseline.predictions, p.params)
 	if candidate == nil || baseline == nil {
-		return p.unknown()
+		return false
 	}
-	sign := p.sign()
 	r := stats.Redraw{
-		Statistic: func(counts []int32) float64 { return sign * (candidate(counts) - float64(scale*baseline(counts))) },
-		Delta:     p.delta(scale), Rows: p.truth.Rows(), Order: contentOrder(p),
+		Statistic: func(counts []int32) (float64, float64) { return candidate(counts), baseline(counts) },
+		Rows:      p.truth.Rows(), Order: contentOrder(p),
 	}
 	if _, both := classNeeds[p.metric.Name]; both && p.truth.Task == metric.Binary {
 		r.Positive = positives(p.truth)
@@ -40,14 +51,9 @@ func resampled(p *pair, scale float64) stats.Result {
 	}
 	o := p.resampling()
 	o.Resamples = int(min(max(rowDraws/float64(r.Rows), fewestResamples), mostResamples))
-	result, err := r.Judge(p.level, o)
-	if err != nil {
-		return p.unknown()
-	}
-	if p.truth.Weights != nil {
-		result.Flags = append(result.Flags, stats.FlagWeighted)
-	}
-	return result
+	var err error
+	p.drawn, err = r.Draw(o)
+	return err == nil
 }
 
 func positives(t metric.Truth) []bool {

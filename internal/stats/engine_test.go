@@ -192,12 +192,12 @@ func TestWorkersChangeNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		cells := Cells([]int{5, 0, 9, 300}, func(c []int) float64 { return float64(c[0] - c[2]) }, o)
-		s := Redraw{Rows: len(positive), Positive: positive, Statistic: func(c []int32) float64 { return float64(c[3]) + 0.1*float64(c[4]) }}
-		strata, err := s.Judge(0.95, o)
+		s := Redraw{Rows: len(positive), Positive: positive, Statistic: func(c []int32) (float64, float64) { return float64(c[3]) + 0.1*float64(c[4]), 0 }}
+		strata, err := s.Draw(o)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return []any{o.means(x, 0.1), area.Values, SignFlip(x, o), found, cells.Values, strata.SE}
+		return []any{o.means(x, 0.1), area.Values, SignFlip(x, o), found, cells.Values, strata.candidate}
 	}
 	if d := cmp.Diff(all(1), all(5)); d != "" {
 		t.Error(d)
@@ -235,7 +235,7 @@ func TestRedrawn(t *testing.T) {
 		positive[i], x[i] = i < 60, random.NormFloat64()
 	}
 	// The mean over positives less the mean over negatives has a textbook standard error.
-	statistic := func(counts []int32) float64 {
+	statistic := func(counts []int32) (float64, float64) {
 		var a, b float64
 		for i, c := range counts {
 			if positive[i] {
@@ -244,20 +244,21 @@ func TestRedrawn(t *testing.T) {
 				b += float64(c) * x[i] / (n - 60)
 			}
 		}
-		return a - b
+		return a, b
 	}
-	r, err := Redraw{Rows: n, Positive: positive, Statistic: statistic, Delta: 0.1}.Judge(0.95, Resampling{Seed: 1})
+	drawn, err := Redraw{Rows: n, Positive: positive, Statistic: statistic}.Draw(Resampling{Seed: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
+	r := drawn.Judge(Contrast{0.1, 1, 1}, 0.95)
 	a, b := momentsOf(x[:60]), momentsOf(x[60:])
 	near(t, "se", r.SE, math.Sqrt(a.m2/60/60+b.m2/340/340), 0.06)
 	near(t, "df", r.DF, 59, 0)
-	undefined := func([]int32) float64 { return math.NaN() }
-	if _, err := (Redraw{Rows: n, Positive: positive, Statistic: undefined}).Judge(0.95, Resampling{Resamples: 50}); err == nil {
+	undefined := func([]int32) (float64, float64) { return math.NaN(), 0 }
+	if d, err := (Redraw{Rows: n, Positive: positive, Statistic: undefined}).Draw(Resampling{Resamples: 50}); err != nil || d.Judge(Contrast{0, 1, 1}, 0.95).Defined() {
 		t.Error("an undefined statistic is accepted")
 	}
-	if _, err := (Redraw{Rows: n - 55, Positive: positive[55:]}).Judge(0.95, Resampling{}); err == nil {
+	if _, err := (Redraw{Rows: n - 55, Positive: positive[55:]}).Draw(Resampling{}); err == nil {
 		t.Error("five positives are accepted")
 	}
 }

@@ -4,16 +4,16 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 )
 
-// Redraw is a statistic of resampled rows, for a metric that has no influence values, such as average precision.
+// Redraw is two statistics of the same resampled rows, for a metric that has no influence values, such as average
+// precision.
 type Redraw struct {
-	// Statistic returns the difference, candidate minus baseline and positive for better, when row i counts counts[i]
-	// times; NaN where it is undefined. It is called from several goroutines at once and must not keep counts.
-	Statistic func(counts []int32) float64
-	// Delta is the statistic of the rows themselves, of which there are Rows.
-	Delta float64
-	Rows  int
+	// Statistic returns the candidate's and the baseline's value when row i counts counts[i] times; NaN where one is
+	// undefined. It is called from several goroutines at once and must not keep counts.
+	Statistic func(counts []int32) (candidate, baseline float64)
+	Rows      int
 	// Positive has one entry per row, and has positive and negative rows drawn apart so that their numbers stay. nil
 	// draws all rows alike.
 	Positive []bool
@@ -25,39 +25,60 @@ type Redraw struct {
 	Order []int32
 }
 
-// Judge gives Delta ± t·SE with the bootstrap's standard error (statistics.md 1.2 and 1.5: percentile intervals are too
-// narrow with few positives). The degrees of freedom are one less than the positive rows, the rows or the clusters, the
-// fewest of those that count. Stretches of time are as long as the bandwidth of PairedOrdered and corrected like it.
-//
-// The error says that a class has under MinimumPerClass rows, that there are too few rows, clusters or moments, or that
-// the statistic was undefined on more than one resample in a hundred.
-func (r Redraw) Judge(level float64, o Resampling) (Result, error) {
-	out := Result{
-		Delta: r.Delta, Level: level, Rows: r.Rows, DF: float64(r.Rows - 1), Effective: float64(r.Rows),
-		Method: "bootstrap", Assumption: "rows are independent",
+// Redrawn holds the values on every resample, from which any contrast of the two can be judged.
+type Redrawn struct {
+	candidate, baseline []float64
+	about               Result
+	shrinks             float64
+}
+
+// Draw resamples. The error says that a class has under MinimumPerClass rows, or that there are too few rows, clusters or
+// moments.
+func (r Redraw) Draw(o Resampling) (*Redrawn, error) {
+	about := Result{
+		Rows: r.Rows, DF: float64(r.Rows - 1), Effective: float64(r.Rows), Method: "bootstrap", Assumption: "rows are independent",
 	}
 	if r.Rows < 2 {
-		return out, fmt.Errorf("resample rows: %d rows", r.Rows)
+		return nil, fmt.Errorf("resample rows: %d rows", r.Rows)
 	}
-	plan, err := r.plan(&out)
+	plan, err := r.plan(&about)
 	if err != nil {
-		return out, fmt.Errorf("resample rows: %w", err)
+		return nil, fmt.Errorf("resample rows: %w", err)
 	}
-	values := make([]float64, o.resamples())
-	o.each(len(values), func() func(int) {
+	d := &Redrawn{candidate: make([]float64, o.resamples()), baseline: make([]float64, o.resamples()), about: about, shrinks: plan.shrinks}
+	o.each(len(d.candidate), func() func(int) {
 		counts := make([]int32, r.Rows)
 		return func(b int) {
 			clear(counts)
 			plan.draw(counts, o.source(b))
-			values[b] = r.Statistic(counts)
+			d.candidate[b], d.baseline[b] = r.Statistic(counts)
 		}
 	})
-	drawn := newReplicates(values)
-	if drawn.Undefined*100 > len(values) || len(drawn.Values) < 2 {
-		return out, fmt.Errorf("resample rows: the metric is undefined on %d of %d resamples", drawn.Undefined, len(values))
+	return d, nil
+}
+
+// Contrast is a difference of two resampled statistics: Sign·(candidate - Scale·baseline), positive for better; Delta is
+// its value on the rows themselves.
+type Contrast struct{ Delta, Sign, Scale float64 }
+
+// Judge gives Delta ± t·SE with the bootstrap's standard error (statistics.md 1.2 and 1.5: percentile intervals are too
+// narrow with few positives). The degrees of freedom are one less than the positive rows, the rows or the clusters, the
+// fewest of those that count. Stretches of time are as long as the bandwidth of PairedOrdered and corrected like it.
+//
+// Nothing is concluded where a statistic was undefined on more than one resample in a hundred.
+func (d *Redrawn) Judge(c Contrast, level float64) Result {
+	values := make([]float64, len(d.candidate))
+	for b := range values {
+		values[b] = c.Sign * (d.candidate[b] - float64(c.Scale*d.baseline[b]))
 	}
-	out.SE = drawn.SE() / math.Sqrt(plan.shrinks)
-	return symmetric(out, math.Abs(r.Delta)), nil
+	drawn := newReplicates(values)
+	out := d.about
+	out.Delta, out.Level, out.Flags = c.Delta, level, slices.Clone(out.Flags)
+	if drawn.Undefined*100 > len(values) || len(drawn.Values) < 2 {
+		return tooSmall(out, FlagTooSmall)
+	}
+	out.SE = drawn.SE() / math.Sqrt(d.shrinks)
+	return symmetric(out, math.Abs(c.Delta))
 }
 
 // redrawing is how one resample is drawn.

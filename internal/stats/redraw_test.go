@@ -7,14 +7,14 @@ import (
 )
 
 // weightedMean is a statistic whose standard error is known in every kind of data.
-func weightedMean(x []float64) func(counts []int32) float64 {
-	return func(counts []int32) float64 {
+func weightedMean(x []float64) func(counts []int32) (float64, float64) {
+	return func(counts []int32) (float64, float64) {
 		total, n := 0.0, 0.0
 		for i, c := range counts {
 			total += float64(c) * x[i]
 			n += float64(c)
 		}
-		return total / n
+		return total / n, 0
 	}
 }
 
@@ -30,19 +30,20 @@ func TestRedrawnMeansAgreeWithFormulas(t *testing.T) {
 		}
 		x[i], cluster[i], moment[i] = drift+0.3*random.NormFloat64(), i/20, i/2
 	}
-	d := Redraw{Statistic: weightedMean(x), Delta: mean(x), Rows: n}
+	d := Redraw{Statistic: weightedMean(x), Rows: n}
 	for name, c := range map[string]struct {
 		r    Redraw
 		want Result
 	}{
 		"rows":     {d, PairedMean(x, mean(x), 0.95)},
-		"clusters": {Redraw{Statistic: d.Statistic, Delta: d.Delta, Rows: n, Cluster: cluster}, PairedClustered(x, cluster, mean(x), 0.95)},
-		"moments":  {Redraw{Statistic: d.Statistic, Delta: d.Delta, Rows: n, Moment: moment}, PairedMoments(x, moment, mean(x), 0.95)},
+		"clusters": {Redraw{Statistic: d.Statistic, Rows: n, Cluster: cluster}, PairedClustered(x, cluster, mean(x), 0.95)},
+		"moments":  {Redraw{Statistic: d.Statistic, Rows: n, Moment: moment}, PairedMoments(x, moment, mean(x), 0.95)},
 	} {
-		got, err := c.r.Judge(0.95, Resampling{Seed: 2})
+		drawn, err := c.r.Draw(Resampling{Seed: 2})
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
+		got := drawn.Judge(Contrast{mean(x), 1, 1}, 0.95)
 		near(t, name+": se", got.SE, c.want.SE, 0.1)
 		near(t, name+": df", got.DF, c.want.DF, 1e-9)
 	}
@@ -52,9 +53,10 @@ func TestRedrawnMeansAgreeWithFormulas(t *testing.T) {
 	for i, p := range back {
 		order[i], shuffled[p] = int32(p), x[i]
 	}
-	a, _ := d.Judge(0.95, Resampling{Seed: 3})
-	b, _ := Redraw{Statistic: weightedMean(shuffled), Delta: d.Delta, Rows: n, Order: order}.Judge(0.95, Resampling{Seed: 3})
-	near(t, "se of a permuted table", b.SE, a.SE, 1e-9)
+	a, _ := d.Draw(Resampling{Seed: 3})
+	b, _ := Redraw{Statistic: weightedMean(shuffled), Rows: n, Order: order}.Draw(Resampling{Seed: 3})
+	whole := Contrast{mean(x), 1, 1}
+	near(t, "se of a permuted table", b.Judge(whole, 0.95).SE, a.Judge(whole, 0.95).SE, 1e-9)
 }
 
 func TestRedrawRefuses(t *testing.T) {
@@ -65,7 +67,7 @@ func TestRedrawRefuses(t *testing.T) {
 		"few moments":    {Statistic: s, Rows: 60, Moment: make([]int, 60)},
 		"a wrong moment": {Statistic: s, Rows: 2, Moment: []int{0, 5}},
 	} {
-		if _, err := r.Judge(0.95, Resampling{Resamples: 10}); err == nil {
+		if _, err := r.Draw(Resampling{Resamples: 10}); err == nil {
 			t.Errorf("%s is judged", name)
 		}
 	}
