@@ -449,6 +449,18 @@ func TestLawChangesOnlyWithAnOwner(t *testing.T) {
 	l.onPush().want(t, 0, "passed")
 }
 
+// TestApprovalOfANewerCommitIsNone: a run that starts late, or again, finds the pull request at another commit.
+func TestApprovalOfANewerCommitIsNone(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.propose(func() { l.edit("weighlock.yaml", "days: 7", "days: 30") })
+	late, event := l.pull.MergeCommit, l.pullEvent()
+	l.propose(func() { l.edit("weighlock.yaml", "days: 30", "days: 7") })
+	l.github.Reviews = append(l.github.Reviews, &forgetest.Review{Pull: 7, Author: "mia", State: "APPROVED", Commit: l.pull.Head, Submitted: l.github.Now()})
+	l.git("checkout", "-q", "--detach", late)
+	l.act("pull_request", "refs/pull/7/merge", event).want(t, 1, "blocked")
+}
+
 func TestMergeQueueKnowsItsPullRequest(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)
@@ -652,6 +664,7 @@ func TestSeveralModelsAreSkippedWhereNothingChanged(t *testing.T) {
 		}
 		l.edit("models/"+model+"/weighlock.yaml", "model: diabetes", "model: "+model)
 	}
+	l.write("requirements.txt", "w\n")
 	l.git("add", "-A")
 	l.git("commit", "-q", "-m", "two more models")
 	l.git("push", "-q", l.origin, "main")
@@ -665,12 +678,15 @@ func TestSeveralModelsAreSkippedWhereNothingChanged(t *testing.T) {
 	contains(t, l.comment(), "1 of 2 models blocked")
 	l.propose(func() {
 		l.edit("models/one/weighlock.yaml", "[ltg, glu, bmi]", "[ltg, glu]")
-		if err := os.Remove(filepath.Join(l.dir, "requirements.txt")); err != nil {
-			t.Fatal(err)
-		}
+		l.write("requirements.txt", "w\n")
 	})
 	l.onPull().want(t, 0, "passed")
 	contains(t, l.comment(), "nothing to weigh, 2 models skipped")
+	l.inputs["paths"] = "src/**" // a pattern is the name of nothing, and may not hide a change
+	l.onPull().want(t, 0, "passed")
+	if strings.Contains(l.comment(), "| skipped |") {
+		t.Errorf("models are skipped although a path names nothing:\n%s", l.comment())
+	}
 }
 
 func TestShallowCheckoutFetchesItsBase(t *testing.T) {

@@ -75,7 +75,11 @@ func (a *action) pullOf(ctx context.Context, run forge.Run) (forge.Pull, error) 
 	case 0:
 		return forge.Pull{}, &pipeline.Failure{Decision: "unavailable", Err: fmt.Errorf("find the pull request of %s: none that is open has it as its newest commit", run.Head)}
 	case 1:
-		return a.client.Pull(ctx, pulls[0].Number) // only the single form says what it merges to
+		pull, err := a.client.Pull(ctx, pulls[0].Number) // only the single form says what it merges to
+		if err == nil && pull.Head != run.Head {
+			err = &pipeline.Failure{Decision: "unavailable", Err: fmt.Errorf("find the pull request of %s: number %d has moved on to %s", run.Head, pull.Number, pull.Head)}
+		}
+		return pull, err
 	}
 	return forge.Pull{}, &pipeline.Failure{
 		Decision: "unavailable", Err: fmt.Errorf("find the pull request of %s: %d have it as their newest commit", run.Head, len(pulls)),
@@ -171,18 +175,16 @@ func (a *action) untouchedElsewhere(ctx context.Context, e *pipeline.Elsewhere, 
 	if len(a.inputs.configs) == 1 && len(a.inputs.paths) == 0 {
 		return "", nil
 	}
-	return sameParts(watched(file, a.inputs.paths, workflow), func(name string) (bool, error) {
-		one, err := a.client.Blob(ctx, e.Base.Commit, name)
-		if err != nil {
-			return false, err
+	return sameParts(watched(file, a.inputs.paths, workflow), func(name string) (before, after string, err error) {
+		if before, err = a.client.Blob(ctx, e.Base.Commit, name); err == nil {
+			after, err = a.client.Blob(ctx, e.Head, name)
 		}
-		other, err := a.client.Blob(ctx, e.Head, name)
-		return one == other, err
+		return before, after, err
 	})
 }
 
-// watched are the parts of the repository whose change makes a model be weighed: the folder of its configuration, the
-// paths that the workflow names, and the workflow.
+// watched are the parts of the repository whose change makes a model be weighed: the folder of its configuration, which
+// holds its data too, the paths that the workflow names, and the workflow.
 func watched(file string, paths []string, workflow string) []string {
 	parts := append([]string{path.Dir(file), file}, paths...)
 	if workflow != "" {
@@ -191,11 +193,12 @@ func watched(file string, paths []string, workflow string) []string {
 	return parts
 }
 
-// sameParts says why a model need not be weighed: none of these parts has changed.
-func sameParts(parts []string, same func(name string) (bool, error)) (string, error) {
+// sameParts says why a model need not be weighed: none of these parts has changed. Each is told by what identifies its
+// content in both revisions; one that is in neither tells nothing, for it may be a mistake, so the model is weighed.
+func sameParts(parts []string, content func(name string) (before, after string, err error)) (string, error) {
 	for _, name := range parts {
-		ok, err := same(name)
-		if err != nil || !ok {
+		before, after, err := content(name)
+		if err != nil || before != after || before == "" {
 			return "", err
 		}
 	}

@@ -154,6 +154,9 @@ func (a *action) people(ctx context.Context, plan ci.Plan) (people, error) {
 	if err != nil {
 		return p, a.optional(ctx, err)
 	}
+	if head := a.job.Event.Pull.Head; head != "" {
+		pull.Head = head // what is checked out here: words about a newer commit are about another change
+	}
 	return a.peopleOf(ctx, pull)
 }
 
@@ -305,12 +308,10 @@ func (a *action) untouched(ctx context.Context, plan ci.Plan, run ci.Run, file s
 	if err != nil || base.Commit == "" {
 		return "", nil //nolint:nilerr // the run says what is wrong with the base; nothing is skipped for it
 	}
-	return sameParts(watched(file, a.inputs.paths, a.job.Workflow), func(name string) (bool, error) {
-		one, err := repo.Entry(ctx, base.Commit, name)
-		if err != nil {
-			return false, err
+	return sameParts(watched(file, a.inputs.paths, a.job.Workflow), func(name string) (before, after string, err error) {
+		if before, err = repo.Entry(ctx, base.Commit, name); err == nil {
+			after, err = repo.Entry(ctx, "HEAD", name)
 		}
-		other, err := repo.Entry(ctx, "HEAD", name)
-		return one == other, err
+		return before, after, err
 	})
 }

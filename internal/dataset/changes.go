@@ -19,6 +19,8 @@ type Changes struct {
 type Comparison struct {
 	Base, Change         *Table
 	BaseKeys, ChangeKeys []string
+	// Named says that the keys are ids. Else they are hashes of content, which equal rows share but for "#2".
+	Named bool
 	// Target is compared as the label; empty where there is none.
 	Target string
 	// Columns are compared besides the target; nil is all of the base's.
@@ -95,7 +97,7 @@ func matchRepeats(in Comparison) (baseOut, changeOut []string) {
 			}
 		}
 	}
-	if len(repeated) == 0 {
+	if in.Named || len(repeated) == 0 {
 		return baseKeys, changeKeys
 	}
 	shared := func(t, other *Table) *rowHasher {

@@ -135,6 +135,19 @@ func TestChangedRows(t *testing.T) {
 	}
 }
 
+// TestChangedRowsByIDs: an id that looks like the key of a repeated row hides no label behind a twin of the old row.
+func TestChangedRowsByIDs(t *testing.T) {
+	const id = "0123456789abcdef0123456789abcdef"
+	base := mustRead(t, "b.csv", "id,x,y\n"+id+",1,a\n", Options{Text: []string{"id"}})
+	change := mustRead(t, "c.csv", "id,x,y\n"+id+",1,b\n"+id+"#2,1,a\n", Options{Text: []string{"id"}})
+	in := Comparison{Base: base.Without("id"), Change: change.Without("id"), Named: true, Target: "y"}
+	in.BaseKeys, _ = base.Keys("id", nil)
+	in.ChangeKeys, _ = change.Keys("id", nil)
+	if diff := cmp.Diff(Changes{Labels: []string{id}, Added: []string{id + "#2"}}, ChangedRows(in)); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // The Kolmogorov tail at 1.36 is the textbook's 5 % point (Smirnov 1948, table: 1 - 0.950512).
 func TestKolmogorov(t *testing.T) {
 	if p := kolmogorov(1.36); math.Abs(p-0.049486) > 1e-5 {

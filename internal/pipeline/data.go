@@ -164,6 +164,7 @@ func (r *rows) compareEvaluation(l *law, change, judging table) error {
 	}
 	changes := dataset.ChangedRows(dataset.Comparison{
 		Base: judging.Table, BaseKeys: judging.keys, Change: theirs.Table, ChangeKeys: theirs.keys, Target: l.effective.Data.Target,
+		Named: l.effective.Data.ID != "",
 	})
 	r.added = changes.NewColumns
 	for _, kind := range []struct {

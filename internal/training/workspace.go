@@ -137,7 +137,12 @@ func hiddenIn(t Tree) []string {
 
 // removeCopies takes out every file with the content of a secret one, whatever its name.
 func removeCopies(root *os.Root, secrets [][]byte) error {
-	return fs.WalkDir(root.FS(), ".", func(name string, entry fs.DirEntry, err error) error {
+	return eachCopy(root, ".", secrets, root.Remove)
+}
+
+// eachCopy calls do for every file below a folder with the content of a secret one.
+func eachCopy(root *os.Root, below string, secrets [][]byte, do func(name string) error) error {
+	return fs.WalkDir(root.FS(), below, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || !entry.Type().IsRegular() {
 			return err
 		}
@@ -154,7 +159,7 @@ func removeCopies(root *os.Root, secrets [][]byte) error {
 				return err
 			}
 			if bytes.Equal(content, secret) {
-				return root.Remove(name)
+				return do(name)
 			}
 		}
 		return nil
@@ -175,6 +180,9 @@ func (w *workspace) link(root *os.Root, t Tree) error {
 		if relative, err := filepath.Rel(t.Dir, outside); err != nil || !filepath.IsLocal(relative) {
 			return blamed(fmt.Errorf("read data.files: %s leads out of the repository", name))
 		}
+		if err := refuseLabels(t, name, outside); err != nil {
+			return err
+		}
 		if err := root.MkdirAll(filepath.Dir(inside), 0o755); err != nil {
 			return err
 		}
@@ -184,6 +192,46 @@ func (w *workspace) link(root *os.Root, t Tree) error {
 		w.read = append(w.read, outside)
 	}
 	return nil
+}
+
+// refuseLabels refuses a folder of features that leads to labels: to a table, to the history that holds it, to what a run
+// left, or to a copy of a table. The change names these folders, and so might ask for the answers.
+func refuseLabels(t Tree, name, outside string) error {
+	refused := func(what string) error {
+		return blamed(fmt.Errorf("read data.files: %s leads to %s, which holds labels: keep features in a folder of their own", name, what))
+	}
+	for _, hidden := range append([]string{".git", ".weighlock"}, hiddenIn(t)...) {
+		full, err := filepath.EvalSymlinks(filepath.Join(t.Dir, hidden))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("read data.files: %w", err)
+		}
+		if holds(outside, full) || holds(full, outside) {
+			return refused(filepath.ToSlash(hidden))
+		}
+	}
+	info, err := os.Stat(outside)
+	if err != nil {
+		return fmt.Errorf("read data.files: %w", err)
+	}
+	root, inside := outside, "."
+	if !info.IsDir() {
+		root, inside = filepath.Dir(outside), filepath.Base(outside)
+	}
+	files, err := os.OpenRoot(root)
+	if err != nil {
+		return fmt.Errorf("read data.files: %w", err)
+	}
+	defer func() { _ = files.Close() }()
+	return eachCopy(files, inside, t.Secret, func(string) error { return refused("a copy of a table") })
+}
+
+// holds reports whether a path is a folder or file, or lies in it.
+func holds(folder, name string) bool {
+	relative, err := filepath.Rel(folder, name)
+	return err == nil && filepath.IsLocal(relative)
 }
 
 // write puts a file into the workspace, readable by all.
