@@ -44,10 +44,16 @@ func (p *pair) deficits(size float64) (allowed, seen float64) {
 // well have done the same: the chance of that, (1-margin)ⁿ, is above one tail.
 func (j *judgement) faultless(confidence float64) bool {
 	p := j.pair
-	if _, seen := p.deficits(j.size); seen != 0 || p.metric.Direction == metric.LowerIsBetter {
+	if p.metric.Family == metric.ZeroOne && p.plain() || p.metric.Direction == metric.LowerIsBetter {
 		return false
 	}
-	return float64(j.leastClass())*math.Log1p(-min(j.size, 1)) > math.Log((1-confidence)/2)
+	_, seen := p.deficits(j.size)
+	return seen == 0 && float64(j.leastClass()) < flawless(j.size, confidence)
+}
+
+// flawless is how many rows without an error show that errors are rarer than the margin.
+func flawless(size, confidence float64) float64 {
+	return math.Log((1-confidence)/2) / math.Log1p(-min(size, 1))
 }
 
 // leastClass is the number of rows in the smallest class that counts, or of all rows where none does.

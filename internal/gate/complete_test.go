@@ -251,3 +251,32 @@ func TestOneClippedRowIsNamed(t *testing.T) {
 		t.Errorf("%q", r.Flags)
 	}
 }
+
+// Two models that rank every positive row above every negative one, on few rows: no error was seen, and none proves
+// little. 1/40 of the rows could still be wrong as often as not.
+func TestPerfectOnFewRowsIsNotProof(t *testing.T) {
+	classes := []string{"no", "yes"}
+	rows := rowsOf(metric.Truth{Task: metric.Binary, Classes: classes})
+	a, b := metric.Predictions{Classes: classes}, metric.Predictions{Classes: classes}
+	for i := range 200 {
+		label, step := int32(0), float64(i)/1000
+		if i < 40 {
+			label = 1
+		}
+		rows.Truth.Labels = append(rows.Truth.Labels, label)
+		for k, p := range []*metric.Predictions{&a, &b} {
+			z := 0.1 + 0.6*float64(label) + step*float64(k+1)/3
+			p.Probabilities, p.Labels = append(p.Probabilities, 1-z, z), append(p.Labels, label)
+		}
+	}
+	in := Input{Rows: rows, Candidate: a, Baseline: &b, Policy: Policy{Rules: []Rule{{Metric: "roc_auc", Margin: absolute(0.02)}}}}
+	r := decide(t, in).Rules[0]
+	// ln(0.025)/ln(0.98) = 182.6 positive rows, of which one in five rows is one.
+	if r.Verdict != Inconclusive || r.RowsNeeded != 913 || !slices.Contains(r.Flags, FlagSpreadAtMargin) {
+		t.Errorf("%+v", r)
+	}
+	in.Policy.Rules[0].Margin = absolute(0.2)
+	if r := decide(t, in).Rules[0]; r.Verdict != Unchanged {
+		t.Errorf("%+v", r)
+	}
+}

@@ -117,6 +117,9 @@ func (j *judgement) byMargin(p Policy) Verdict {
 		j.flag(FlagSpreadAtMargin)
 	}
 	j.moreRows()
+	if j.faultless(p.Confidence) {
+		j.result.RowsNeeded = scaleUp(j.result.Rows, flawless(j.size, p.Confidence), float64(j.leastClass()))
+	}
 	return Inconclusive
 }
 
