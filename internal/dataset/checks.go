@@ -18,6 +18,9 @@ const (
 	Info  Severity = "info"
 )
 
+// CheckTargetLeak is the name of the check for a feature that alone tells the target.
+const CheckTargetLeak = "target-leak"
+
 // CheckSharedRows is the name of the check for evaluation rows that stand among the training rows.
 const CheckSharedRows = "shared-rows"
 

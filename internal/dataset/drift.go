@@ -175,7 +175,7 @@ func (c *checker) leaks() {
 		}
 		if size > maxLeak {
 			c.add(Check{
-				Name: "target-leak", Severity: Warn, Column: f.Name,
+				Name: CheckTargetLeak, Severity: Warn, Column: f.Name,
 				Message: fmt.Sprintf("column %s %s %.4f: does it know the answer?", clip(f.Name), measure, size),
 			})
 		}

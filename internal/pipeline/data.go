@@ -65,6 +65,11 @@ func readRows(l *law) (*rows, error) {
 		return nil, err
 	}
 	r.checks = l.check(base, train, judging)
+	for _, c := range r.checks { // values that nobody has reviewed, for the rows that judge too
+		if c.Name == dataset.CheckTargetLeak && slices.Contains(r.added, c.Column) {
+			r.changed = append(r.changed, "evaluation set: new "+c.Message)
+		}
+	}
 	joined, err := judging.with(change, r.added)
 	if err != nil {
 		return nil, fail(gate.Misconfigured, err, "")
