@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -36,42 +37,7 @@ from the docker configuration, or WEIGHLOCK_REGISTRY_USERNAME and _PASSWORD.`,
 		Example: `  weighlock run && weighlock push`,
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			var err error
-			if o.Dir, err = absolute(o.Dir); err != nil {
-				return err
-			}
-			if o.CI, err = ci.Detect(w.getenv); err != nil {
-				return err
-			}
-			o.Registry, o.Tool = w.registry(), "weighlock "+version
-			switch o.Smoke {
-			case pipeline.SmokeAuto, pipeline.SmokeProcess, pipeline.SmokeEngine:
-			default:
-				return fmt.Errorf("read --smoke: %q is not one of auto, process, engine", o.Smoke)
-			}
-			if o.Key, err = w.signingKey(key); err != nil {
-				return err
-			}
-			o.Warn = func(sentence string) { _, _ = fmt.Fprintln(w.stderr, "weighlock: warning:", sentence) }
-			var warning string
-			if o.Servers, warning, err = imageServers(); err != nil {
-				return err
-			}
-			if warning != "" {
-				o.Warn(warning)
-			}
-			bar := newBytesBar(w, "push")
-			o.Progress = bar.set
-			pushed, err := pipeline.Push(c.Context(), o)
-			bar.stop()
-			if err != nil {
-				return err
-			}
-			if err := announce(w, pushed); err != nil {
-				return err
-			}
-			_, err = fmt.Fprintf(w.stdout, "%s@%s\n", pushed.Image, pushed.Digest)
-			return err
+			return push(c.Context(), w, o, key)
 		},
 	}
 	f := c.Flags()
@@ -81,6 +47,46 @@ from the docker configuration, or WEIGHLOCK_REGISTRY_USERNAME and _PASSWORD.`,
 	f.StringVar(&key, "key", "", "private key to sign with; WEIGHLOCK_SIGNING_KEY where left out")
 	f.StringVar(&o.Smoke, "smoke", pipeline.SmokeAuto, "where the packed image is tried: auto, process or engine")
 	return c
+}
+
+// push fills in what a command knows and the pipeline does not, pushes, and prints what it published.
+func push(ctx context.Context, w world, o pipeline.PushOptions, key string) error {
+	var err error
+	if o.Dir, err = absolute(o.Dir); err != nil {
+		return err
+	}
+	if o.CI, err = ci.Detect(w.getenv); err != nil {
+		return err
+	}
+	o.Registry, o.Tool = w.registry(), "weighlock "+version
+	switch o.Smoke {
+	case pipeline.SmokeAuto, pipeline.SmokeProcess, pipeline.SmokeEngine:
+	default:
+		return fmt.Errorf("read --smoke: %q is not one of auto, process, engine", o.Smoke)
+	}
+	if o.Key, err = w.signingKey(key); err != nil {
+		return err
+	}
+	o.Warn = func(sentence string) { _, _ = fmt.Fprintln(w.stderr, "weighlock: warning:", sentence) }
+	var warning string
+	if o.Servers, warning, err = imageServers(); err != nil {
+		return err
+	}
+	if warning != "" {
+		o.Warn(warning)
+	}
+	bar := newBytesBar(w, "push")
+	o.Progress = bar.set
+	pushed, err := pipeline.Push(ctx, o)
+	bar.stop()
+	if err != nil {
+		return err
+	}
+	if err := announce(w, pushed); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(w.stdout, "%s@%s\n", pushed.Image, pushed.Digest)
+	return err
 }
 
 // announce tells GitHub's runner which image this job made, so that actions/attest finds its subject without being told.

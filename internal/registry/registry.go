@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	defaultBudget = 5 * time.Minute
+	// defaultBudget leaves a job that waits for a registry an answer within two minutes.
+	defaultBudget = 100 * time.Second
 	layoutPrefix  = "oci:"
 	// annotationCreated is the time that content says it was made.
 	annotationCreated = "org.opencontainers.image.created"
@@ -71,7 +72,8 @@ type Options struct {
 	AuthHosts []string
 	// Log takes one line about each retry; nil for silence.
 	Log func(line string)
-	// Budget bounds one operation, retries and waiting included; 5 minutes when zero.
+	// Budget bounds one operation, retries and waiting included; 100 s when zero. A
+	// push or a copy has besides it the time that its bytes need at 2 MB/s.
 	Budget time.Duration
 }
 
