@@ -177,7 +177,7 @@ func ratesTable(all []rates, runs int) string {
 	}
 	fmt.Fprintf(&b, "\nEach rate is of %d simulated pull requests; its own standard error is at most %.1f points.\n", runs, 100*0.5/math.Sqrt(float64(runs)))
 	b.WriteString("¹ With five groups a t interval has four degrees of freedom: no honest test blocks more often; the result is flagged *few clusters*.\n")
-	b.WriteString("² Errors whose squares have no variance: no method sees their tail in so few rows; the result is flagged *skewed*, its rate is printed and not bounded.\n")
+	b.WriteString("² Errors whose squares have no variance: no method sees their tail in so few rows; the result is mostly flagged *skewed*, and its rate is printed, not bounded.\n")
 	return b.String()
 }
 
