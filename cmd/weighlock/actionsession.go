@@ -31,6 +31,8 @@ type session struct {
 	attempt int
 
 	reports []*report.Report
+	// files are the configurations of reports, one each.
+	files   []string
 	skipped []report.Skipped
 	images  []string
 	// comment and publishError are the strictest of the models' settings.
@@ -72,7 +74,7 @@ func (s *session) add(file string, r *report.Report, err error) {
 	if r == nil {
 		r = failedReport(file, s.head, err)
 	}
-	s.reports = append(s.reports, r)
+	s.reports, s.files = append(s.reports, r), append(s.files, file)
 	s.heed(s.settings(file))
 	s.annotate(file, r, err)
 	s.print(r)
@@ -244,8 +246,8 @@ func (s *session) endCheck(ctx context.Context, d gate.Decision, line string) (f
 func (s *session) findings() []forge.Finding {
 	var out []forge.Finding
 	for i, r := range s.reports {
-		if r.Decision != gate.Passed && i < len(s.inputs.configs) {
-			out = append(out, forge.Finding{Path: s.inputs.configs[i], Line: 1, Level: "failure", Title: r.Model, Message: r.Headline()})
+		if r.Decision != gate.Passed {
+			out = append(out, forge.Finding{Path: s.files[i], Line: 1, Level: "failure", Title: r.Model, Message: r.Headline()})
 		}
 	}
 	return out
