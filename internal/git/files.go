@@ -16,7 +16,8 @@ import (
 )
 
 // FS is the tree of one revision, read straight from git's objects: the working tree is not touched, so nothing that a
-// change did to it can show through. Only regular files open; a symbolic link or a submodule is an error that says so.
+// change did to it can show through. Only regular files open; a symbolic link or a submodule is an error that says so. A
+// Git LFS pointer opens as what it stands for where this clone holds that, and else as the pointer.
 func (r *Repo) FS(ctx context.Context, rev string) fs.FS {
 	return &tree{ctx: ctx, repo: r, rev: rev}
 }
@@ -86,6 +87,11 @@ func (t *tree) Open(name string) (fs.File, error) {
 	content, err := t.repo.run(t.ctx, "cat-file", "blob", e.id)
 	if err != nil {
 		return fail(err)
+	}
+	if IsLFSPointer(content) {
+		if object, ok := t.repo.lfsContent(t.ctx, content); ok {
+			content = object
+		}
 	}
 	return &file{info: info{name: path.Base(name), size: int64(len(content)), mode: 0o444}, Reader: bytes.NewReader(content)}, nil
 }
@@ -190,11 +196,6 @@ func (r *Repo) Export(ctx context.Context, rev, folder string) error {
 		return fmt.Errorf("export %s: %w", rev, err)
 	}
 	return nil
-}
-
-// IsLFSPointer reports whether the beginning of a file is a Git LFS pointer and not the file's own content.
-func IsLFSPointer(content []byte) bool {
-	return bytes.HasPrefix(content, []byte("version https://git-lfs.github.com/spec/v1\n"))
 }
 
 // Matching lists the files of a revision with a line that matches the extended regular expression, sorted by path.

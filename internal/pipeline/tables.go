@@ -239,7 +239,7 @@ func readData(files fs.FS, name string) ([]byte, error) {
 	}
 	if git.IsLFSPointer(content) {
 		return nil, fail(gate.Misconfigured, fmt.Errorf("read data: %s is a Git LFS pointer, not the data", name),
-			"check out with lfs: true, or run git lfs pull")
+			"check out with lfs: true, or run git lfs pull; for the base revision, git lfs fetch origin and its commit")
 	}
 	return content, nil
 }
