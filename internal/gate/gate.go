@@ -187,7 +187,9 @@ type RuleResult struct {
 	Optimism *float64
 	// Rows is how many rows were compared; RowsNeeded is how many would settle the rule with a power of 80 %, or 0 where
 	// no number would or the spread is unknown.
-	Rows, RowsNeeded   int
+	Rows, RowsNeeded int
+	// Clusters is how many groups the rows were summed to before they judged; 0 where rows are independent.
+	Clusters           int
 	Method, Assumption string
 	// Flags are those of stats.Result and metric.Outcome, and the Flag constants of this package.
 	Flags []string

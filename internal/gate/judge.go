@@ -179,7 +179,7 @@ func (j *judgement) compare() {
 	if p.metric.Name == "log_loss" && p.oneRow() {
 		j.flag(FlagOneRow)
 	}
-	r.Method, r.Assumption = j.plain.Method, j.plain.Assumption
+	r.Method, r.Assumption, r.Clusters = j.plain.Method, j.plain.Assumption, j.plain.Clusters
 	j.compared = j.plain.Defined()
 	r.Interval = intervalOf(j.plain, j.metric.Direction)
 	r.SE, r.Detectable = finite(j.plain.SE), finite(j.plain.Detectable(power))

@@ -194,6 +194,7 @@ func manyInputs(n int) Inputs {
 func closerInputs() Inputs {
 	in := binaryInputs()
 	in.Judged, in.Keys = 12, []string{"r-17", "r-4"}
+	in.Result.Rules[2].Clusters, in.Result.Rules[2].Method = 230, "paired t, clustered"
 	in.Explanation = &gate.Explanation{
 		Metric: "log_loss", Direction: metric.LowerIsBetter, Searched: 812, SearchedRows: 30,
 		Flips: gate.Flips{Broken: 31, Mended: 44, Rows: []gate.FlippedRow{{Row: 1, Loss: 2.31, Slices: []string{"sex=F"}}, {Row: 0, Loss: 1.9}}},

@@ -92,7 +92,7 @@ func (v pageView) WaiverLines() []string {
 // ruleView is one row of the table.
 type ruleView struct {
 	Rule
-	Label, Slice, Better, Tone, Standing, From, To, Change, Relative, Level, Range, Limit, Seen, Needed, Adjusted, How, Next, Sentence string
+	Label, Slice, Better, Tone, Standing, From, To, Change, Relative, Level, Range, Limit, Seen, Needed, Adjusted, How, Next, Sentence, Judging string
 }
 
 // RuleViews are the rows of the table of rules.
@@ -103,7 +103,7 @@ func (v pageView) RuleViews() []ruleView {
 			Rule: r, Label: r.label(), Slice: clean(r.Slice), Better: r.betterWord(), Tone: r.tone(), Standing: r.standing(),
 			From: r.value(r.Baseline), To: r.value(r.Candidate), Change: r.delta(), Relative: r.relative(), Level: r.level(),
 			Range: r.interval(), Limit: r.limit(), Seen: r.seen(), Needed: r.needed(),
-			Adjusted: strings.ReplaceAll(r.adjusted(), "&lt;", "<"), How: r.how(), Next: r.next(), Sentence: r.name() + " " + r.sentence(),
+			Adjusted: strings.ReplaceAll(r.adjusted(), "&lt;", "<"), How: r.how(), Next: r.next(), Sentence: r.name() + " " + r.sentence(), Judging: r.rowsText(),
 		})
 	}
 	return out

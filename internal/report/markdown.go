@@ -261,7 +261,7 @@ func (r *Report) judgedTable() string {
 			b.WriteString(row("Metric", "Method", "Rows", "Could have seen", "Rows to settle", "Adjusted p", "Notes"))
 			b.WriteString("|:--|:--|--:|--:|--:|--:|:--|\n")
 		}
-		b.WriteString(row(md(r.name()), orElse(md(clean(r.Method)), none), count(r.Rows), r.seen(), r.needed(), r.adjusted(), r.remarks()))
+		b.WriteString(row(md(r.name()), orElse(md(clean(r.Method)), none), r.rowsText(), r.seen(), r.needed(), r.adjusted(), r.remarks()))
 	}
 	if common != "" && b.Len() > 0 {
 		b.WriteString("\nAll of this assumes: " + md(clean(common)) + ".\n")
@@ -275,6 +275,14 @@ func (r Rule) seen() string {
 		return none
 	}
 	return fixed(*r.Detectable, min(9, r.stepDecimals(*r.Detectable)))
+}
+
+// rowsText is how many rows judged, and in how many groups.
+func (r Rule) rowsText() string {
+	if r.Clusters == 0 {
+		return count(r.Rows)
+	}
+	return count(r.Rows) + " in " + several(r.Clusters, "group")
 }
 
 func (r Rule) needed() string {

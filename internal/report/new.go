@@ -124,7 +124,7 @@ func (r *Report) ruleOf(g gate.RuleResult) Rule {
 		Baseline: finite(g.Baseline), Candidate: finite(g.Candidate), Delta: finite(g.Delta),
 		DeltaRelative: finite(g.DeltaRelative), Min: finite(g.Min), Max: finite(g.Max), PAdjusted: finite(g.PAdjusted),
 		Detectable: finite(g.Detectable), Rows: g.Rows, RowsNeeded: g.RowsNeeded, Method: g.Method, Flags: list(g.Flags),
-		Blocks: g.Blocks, Why: g.Why, Assumption: g.Assumption, Against: g.Against, SE: finite(g.SE), Optimism: finite(g.Optimism),
+		Blocks: g.Blocks, Why: g.Why, Assumption: g.Assumption, Against: g.Against, Clusters: g.Clusters, SE: finite(g.SE), Optimism: finite(g.Optimism),
 	}
 	if g.Interval != nil {
 		rule.Interval = &Interval{Low: finite(&g.Interval.Low), High: finite(&g.Interval.High), Level: g.Interval.Level}

@@ -145,6 +145,8 @@ type Rule struct {
 	Assumption string `json:"assumption,omitempty"`
 	// Against names the anchor that Baseline is the value of, or is empty.
 	Against string `json:"against,omitempty"`
+	// Clusters is how many groups the rows were summed to, 0 where rows are independent.
+	Clusters int `json:"clusters,omitempty"`
 	// SE is the standard error of Delta, Optimism how much too good the baseline may look on rows that have judged before.
 	SE       *float64 `json:"se,omitempty"`
 	Optimism *float64 `json:"optimism,omitempty"`

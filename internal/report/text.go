@@ -317,6 +317,9 @@ func (r Rule) how() string {
 		if r.Rows > 0 {
 			method += " on " + several(r.Rows, "row")
 		}
+		if r.Clusters > 0 {
+			method += " in " + several(r.Clusters, "group")
+		}
 		parts = append(parts, method)
 	}
 	if r.Detectable != nil && *r.Detectable > 0 {
