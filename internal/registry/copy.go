@@ -10,8 +10,12 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
-// maxDepth bounds what is attached to what is attached.
-const maxDepth = 4
+const (
+	// maxDepth bounds what is attached to what is attached, and lists within lists.
+	maxDepth = 4
+	// maxCopied bounds the manifests of one copy.
+	maxCopied = 10_000
+)
 
 // besideSuffixes end the tags under which cosign used to keep things beside an image.
 var besideSuffixes = []string{".att", ".sbom", ".sig"}
@@ -41,13 +45,14 @@ type copier struct {
 	from, to *Repository
 	seen     map[string]bool // attached manifests
 	blobs    map[v1.Hash]bool
+	read     int // manifests so far
 }
 
 func (c *copier) copy(ctx context.Context, digest string, o CopyOptions) error {
 	if _, err := v1.NewHash(digest); err != nil {
 		return Invalid("%q is not a digest", digest)
 	}
-	content, err := c.content(ctx, digest)
+	content, err := c.content(ctx, digest, 0)
 	if err != nil {
 		return err
 	}
@@ -73,7 +78,10 @@ func (c *copier) copy(ctx context.Context, digest string, o CopyOptions) error {
 }
 
 // content describes what a manifest of the source stands for.
-func (c *copier) content(ctx context.Context, ref string) (Content, error) {
+func (c *copier) content(ctx context.Context, ref string, depth int) (Content, error) {
+	if c.read++; depth > maxDepth || c.read > maxCopied {
+		return Content{}, Invalid("%s: more than %d manifests, or %d lists within lists", ref, maxCopied, maxDepth)
+	}
 	top, err := c.from.Manifest(ctx, ref)
 	if err != nil {
 		return Content{}, err
@@ -83,9 +91,11 @@ func (c *copier) content(ctx context.Context, ref string) (Content, error) {
 		return Content{}, err
 	}
 	out := Content{Top: top}
-	c.addBlobs(ctx, &out, e)
+	if err := c.addBlobs(ctx, &out, e); err != nil {
+		return Content{}, err
+	}
 	for _, d := range e.Manifests {
-		child, err := c.content(ctx, d.Digest.String())
+		child, err := c.content(ctx, d.Digest.String(), depth+1)
 		if err != nil {
 			return Content{}, err
 		}
@@ -96,7 +106,7 @@ func (c *copier) content(ctx context.Context, ref string) (Content, error) {
 }
 
 // addBlobs adds what a manifest names, each once.
-func (c *copier) addBlobs(ctx context.Context, out *Content, e Envelope) {
+func (c *copier) addBlobs(ctx context.Context, out *Content, e Envelope) error {
 	layers := e.Layers
 	if e.Config.Size > 0 {
 		layers = append(layers, e.Config)
@@ -105,9 +115,13 @@ func (c *copier) addBlobs(ctx context.Context, out *Content, e Envelope) {
 		if c.blobs[d.Digest] {
 			continue
 		}
+		if d.Size < 0 {
+			return Invalid("%s: it has %d bytes", d.Digest, d.Size)
+		}
 		c.blobs[d.Digest] = true
 		out.Blobs = append(out.Blobs, Blob{Digest: d.Digest, Size: d.Size, Open: func() (io.ReadCloser, error) { return c.from.store.openBlob(ctx, d) }})
 	}
+	return nil
 }
 
 // attached copies what is attached to a digest, and what is attached to that.
@@ -125,7 +139,7 @@ func (c *copier) attached(ctx context.Context, digest string, depth int) error {
 			continue
 		}
 		c.seen[d.Digest.String()] = true
-		content, err := c.content(ctx, d.Digest.String())
+		content, err := c.content(ctx, d.Digest.String(), 0)
 		if errors.Is(err, ErrNotFound) {
 			continue // listed, and gone
 		}
@@ -151,7 +165,7 @@ func (c *copier) attached(ctx context.Context, digest string, depth int) error {
 // beside copies what is found by a tag made of the digest.
 func (c *copier) beside(ctx context.Context, digest string) error {
 	for _, suffix := range besideSuffixes {
-		content, err := c.content(ctx, strings.Replace(digest, ":", "-", 1)+suffix)
+		content, err := c.content(ctx, strings.Replace(digest, ":", "-", 1)+suffix, 0)
 		if errors.Is(err, ErrNotFound) {
 			continue
 		}

@@ -31,8 +31,12 @@ func (c *remote) openBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, 
 	return s, s.connect()
 }
 
-// Read reads on.
+// Read reads on, up to the size that was stated and no further: a server that never ends does not fill a disk.
 func (s *stream) Read(p []byte) (int, error) {
+	if s.at >= s.blob.Size {
+		return 0, io.EOF
+	}
+	p = p[:min(int64(len(p)), s.blob.Size-s.at)]
 	for {
 		n, err := s.body.Read(p)
 		s.at += int64(n)
