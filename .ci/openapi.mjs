@@ -7,6 +7,7 @@ const [source, forge, ci] = process.argv.slice(2);
 const operations = `
 get /repos/{owner}/{repo}/issues/{issue_number}/comments
 post /repos/{owner}/{repo}/issues/{issue_number}/comments
+get /repos/{owner}/{repo}/issues/comments/{comment_id}
 patch /repos/{owner}/{repo}/issues/comments/{comment_id}
 delete /repos/{owner}/{repo}/issues/comments/{comment_id}
 post /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions

@@ -58,16 +58,18 @@ const maxComments = 10_000
 // fails nothing is written. After a write the search is repeated, so that of two runs that spoke at once one comment
 // remains, the oldest. An answer that was lost is looked up before anything is written again.
 func (c *Client) Speak(ctx context.Context, say Comment) (Spoken, error) {
-	mine, err := c.ownComments(ctx, say.Pull, say.Key)
+	// The pull request is looked at first, so that as little as possible lies between the search and the write.
+	pull, err := c.Pull(ctx, say.Pull)
 	if err != nil {
 		return "", err
 	}
-	if len(mine) == 0 && !say.First {
-		return NotNeeded, nil
-	}
-	if pull, err := c.Pull(ctx, say.Pull); err != nil {
+	mine, err := c.ownComments(ctx, say.Pull, say.Key)
+	switch {
+	case err != nil:
 		return "", err
-	} else if pull.Head != say.Head {
+	case len(mine) == 0 && !say.First:
+		return NotNeeded, nil
+	case pull.Head != say.Head:
 		return Superseded, nil
 	}
 	if len(mine) > 0 {
@@ -110,8 +112,8 @@ func (c *Client) settle(ctx context.Context, say Comment, mine []own) (Spoken, e
 		body, spoken = newest.body, Superseded
 	}
 	if withoutTime(keep.body) != withoutTime(body) {
-		if _, _, err := c.gh.Issues.EditComment(ctx, c.owner, c.repo, keep.id, &github.IssueComment{Body: &body}); err != nil {
-			return "", explain("update comment", err)
+		if err := c.write(ctx, keep.id, body); err != nil {
+			return "", err
 		}
 		if spoken == Unchanged {
 			spoken = Updated
@@ -125,6 +127,26 @@ func (c *Client) settle(ctx context.Context, say Comment, mine []own) (Spoken, e
 		}
 	}
 	return spoken, nil
+}
+
+// write replaces a comment, and looks whether an older run has written over it meanwhile: then it writes once more.
+// GitHub knows no conditional write, so an older run whose write comes even later than that look still wins; a concurrency
+// group in the workflow rules that out.
+func (c *Client) write(ctx context.Context, id int64, body string) error {
+	ours, _ := ParseMarker(body)
+	for range 2 {
+		if _, _, err := c.gh.Issues.EditComment(ctx, c.owner, c.repo, id, &github.IssueComment{Body: &body}); err != nil {
+			return explain("update comment", err)
+		}
+		now, _, err := c.gh.Issues.GetComment(ctx, c.owner, c.repo, id)
+		if err != nil {
+			return explain("read the comment again", err)
+		}
+		if theirs, ok := ParseMarker(now.GetBody()); ok && !ours.newer(theirs) {
+			return nil
+		}
+	}
+	return nil
 }
 
 // marker is that of the comment to write, with the history that the last one carried.

@@ -133,7 +133,10 @@ func TestRacingRunsLeaveOneCommentOfTheNewest(t *testing.T) {
 		})
 	}
 	wait.Wait()
-	// Whoever comes last settles what a race may have left.
+	if n := len(s.Snapshot(7)); n != 1 {
+		t.Errorf("the race left %d comments", n)
+	}
+	// Where a late write of an older run was the last one, the next run settles it.
 	if _, err := open(t, s, nil).Speak(t.Context(), saying(headA, 8, "run 8")); err != nil {
 		t.Fatal(err)
 	}
@@ -216,6 +219,28 @@ func TestSpeakUnderFaults(t *testing.T) {
 	}
 	if diff := cmp.Diff(before, s.Snapshot(7)[:450]); diff != "" {
 		t.Errorf("foreign comments were touched: %s", diff)
+	}
+}
+
+func TestAnOlderRunThatWroteOverOursIsPutRight(t *testing.T) {
+	s, c := start(t)
+	addPull(s, headA)
+	if _, err := c.Speak(t.Context(), saying(headA, 1, "first")); err != nil {
+		t.Fatal(err)
+	}
+	once := true
+	s.Fault = func(r *http.Request) *forgetest.Fault {
+		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/issues/comments/") && once {
+			once = false
+			s.Comments[0].Body = saying(headA, 2, "late").render(nil) // between our write and our look
+		}
+		return nil
+	}
+	if got, err := c.Speak(t.Context(), saying(headA, 3, "third")); err != nil || got != Updated {
+		t.Fatalf("got %q, %v", got, err)
+	}
+	if all := s.Snapshot(7); len(all) != 1 || !strings.Contains(all[0].Body, "## third") {
+		t.Errorf("got %+v", all)
 	}
 }
 

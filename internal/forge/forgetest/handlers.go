@@ -38,6 +38,7 @@ var notFound = answer{status: http.StatusNotFound, message: "Not Found"}
 var handlers = map[string]func(*call) answer{
 	"GET /repos/{owner}/{repo}/issues/{issue_number}/comments":                   listComments,
 	"POST /repos/{owner}/{repo}/issues/{issue_number}/comments":                  createComment,
+	"GET /repos/{owner}/{repo}/issues/comments/{comment_id}":                     getComment,
 	"PATCH /repos/{owner}/{repo}/issues/comments/{comment_id}":                   editComment,
 	"DELETE /repos/{owner}/{repo}/issues/comments/{comment_id}":                  deleteComment,
 	"POST /repos/{owner}/{repo}/issues/comments/{comment_id}/reactions":          react,
@@ -143,6 +144,14 @@ func editComment(c *call) answer {
 		return answer{status: http.StatusUnprocessableEntity, message: "Validation Failed: body is too long"}
 	}
 	one.Body, one.Updated = in.Body, c.server.Now()
+	return answer{status: http.StatusOK, overlay: c.server.comment(one)}
+}
+
+func getComment(c *call) answer {
+	one := c.comment()
+	if one == nil {
+		return notFound
+	}
 	return answer{status: http.StatusOK, overlay: c.server.comment(one)}
 }
 
