@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/weighlock/weighlock/internal/dataset"
 )
@@ -39,7 +40,11 @@ func Bins(c *dataset.Column, most int) (names []string, codes []uint8) {
 		}
 	}
 	for _, text := range texts {
-		names = append(names, c.Name+" = "+text)
+		if strings.HasPrefix(text, "≤ ") || strings.HasPrefix(text, "> ") {
+			names = append(names, c.Name+" "+text)
+		} else {
+			names = append(names, c.Name+" = "+text)
+		}
 	}
 	return names, codes
 }

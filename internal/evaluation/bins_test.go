@@ -27,7 +27,7 @@ func TestBins(t *testing.T) {
 		names  []string
 		counts []int
 	}{
-		{"number", 4, []string{"number = ≤ 20", "number = 20 – 40", "number = 40 – 59", "number = > 59", "number = (missing)"}, []int{20, 20, 19, 20, 1}},
+		{"number", 4, []string{"number ≤ 20", "number = 20 – 40", "number = 40 – 59", "number > 59", "number = (missing)"}, []int{20, 20, 19, 20, 1}},
 		{"few", 4, []string{"few = 0", "few = 1", "few = 2"}, []int{27, 27, 26}},
 		{"text", 2, []string{"text = a", "text = c"}, []int{32, 32}},
 		{"flag", 4, []string{"flag = false", "flag = true"}, []int{40, 40}},

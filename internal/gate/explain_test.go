@@ -43,7 +43,7 @@ func TestTheWorstSliceIsFound(t *testing.T) {
 		t.Fatalf("%+v", e)
 	}
 	worst := e.Worst[0]
-	if worst.String() != "age = > 72 and sex = F" || worst.P > 0.002 || worst.Mean < 2 || worst.Rows < 60 {
+	if worst.String() != "age > 72 and sex = F" || worst.P > 0.002 || worst.Mean < 2 || worst.Rows < 60 {
 		t.Errorf("%s: %+v", worst, worst)
 	}
 	for i, w := range e.Worst {

@@ -112,12 +112,19 @@ func (r *Report) flippedLook() look {
 	if e.Broken+e.Mended > 0 {
 		l.note = fmt.Sprintf("%s right before and wrong now, %s the other way round.", several(e.Broken, "row"), count(e.Mended))
 	}
+	sliced := slices.ContainsFunc(e.Rows, func(f FlippedRow) bool { return len(f.Slices) > 0 })
+	if !sliced {
+		l.heads, l.numbers = l.heads[:2], l.numbers[:2]
+	}
 	values := len(e.Rows) > 0 && e.Rows[0].Truth != ""
 	if values {
 		l.heads, l.numbers = append(l.heads, "Target", "Baseline", "Candidate"), l.numbers+"nnn"
 	}
 	for _, f := range e.Rows {
-		cells := []string{orElse(clean(f.ID), none), small(f.Loss), orElse(clean(strings.Join(f.Slices, ", ")), none)}
+		cells := []string{orElse(clean(f.ID), none), small(f.Loss)}
+		if sliced {
+			cells = append(cells, orElse(clean(strings.Join(f.Slices, ", ")), none))
+		}
 		if values {
 			cells = append(cells, clean(f.Truth), clean(f.Baseline), clean(f.Candidate))
 		}
