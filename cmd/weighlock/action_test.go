@@ -314,6 +314,7 @@ func TestActionBlockedFixedMergedPushed(t *testing.T) {
 	if !strings.HasPrefix(pushed.outputs["images"], l.registry+"/acme/diabetes@sha256:") {
 		t.Errorf("got images %q", pushed.outputs["images"])
 	}
+	contains(t, pushed.log, "/acme/diabetes:approved names "+strings.SplitN(pushed.outputs["images"], "@", 2)[1])
 	contains(t, l.comment(), "diabetes passed")
 }
 
