@@ -36,7 +36,7 @@ def work(n):
 if __name__ == "__main__":
     with multiprocessing.Pool(2) as pool:
         for epoch in range(10):
-            pool.map(work, [1_500_000] * 4)
+            pool.map(work, [3_000_000] * 4)
             with open("checkpoint", "w") as f:
                 json.dump([epoch] * 50_000, f)
             for _ in range(2000):
@@ -61,14 +61,14 @@ func BenchmarkTenSeconds(b *testing.B) {
 	}
 	env := []string{"PATH=/usr/bin:/bin", "HOME=" + dir, "TMPDIR=" + dir}
 	plain := func() {
-		cmd := exec.Command("python3", script)
+		cmd := exec.Command("/usr/bin/python3", script)
 		cmd.Dir, cmd.Env, cmd.Stderr = dir, env, os.Stderr
 		if err := cmd.Run(); err != nil {
 			b.Fatal(err)
 		}
 	}
 	kept := func() {
-		r, err := Run(b.Context(), Spec{Argv: []string{"python3", script}, Dir: dir, Env: env, Write: []string{dir}, Output: os.Stderr})
+		r, err := Run(b.Context(), Spec{Argv: []string{"/usr/bin/python3", script}, Dir: dir, Env: env, Write: []string{dir}, Output: os.Stderr})
 		if err != nil || r.Failure(Limits{}) != nil {
 			b.Fatal(r, err)
 		}

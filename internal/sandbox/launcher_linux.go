@@ -36,9 +36,6 @@ func becomeCommand(o order) error {
 	}
 	// The kernel should take the training first when memory runs out, not the judge.
 	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0)
-	if err := setLimits(o); err != nil {
-		return fmt.Errorf("set limits: %w", err)
-	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("set no_new_privs: %w", err)
 	}
@@ -65,6 +62,10 @@ func becomeCommand(o order) error {
 		if err := restrictSystemCalls(o); err != nil {
 			return fmt.Errorf("restrict system calls: %w", err)
 		}
+	}
+	// The last of all: a small limit of memory would leave this program itself too little.
+	if err := setLimits(o); err != nil {
+		return fmt.Errorf("set limits: %w", err)
 	}
 	return execute(o.Spec)
 }

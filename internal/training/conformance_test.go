@@ -111,7 +111,7 @@ func TestTrainingEndsWithinItsLimits(t *testing.T) {
 		want   string
 	}{
 		"out of memory":      {"x = bytearray(3 << 30)", config.Limits{Memory: 1 << 30}, "ran out of memory: the limit is 1.0 GiB"},
-		"out of memory slow": {"import subprocess, sys\nps = [subprocess.Popen([sys.executable, '-c', 'import time; x = bytearray(b\"x\" * (200 << 20)); time.sleep(60)']) for _ in range(4)]\n[p.wait() for p in ps]", config.Limits{Memory: 400 << 20}, "ran out of memory"},
+		"out of memory slow": {"import subprocess, sys\nps = [subprocess.Popen([sys.executable, '-c', 'import time; x = bytearray(150 << 20); time.sleep(60)']) for _ in range(4)]\n[p.wait() for p in ps]", config.Limits{Memory: 400 << 20}, "ran out of memory"},
 		"hang":               {"import time; time.sleep(600)", config.Limits{Time: 2 * time.Second}, "did not end within 2s"},
 		"silence":            {"import time; time.sleep(600)", config.Limits{Silence: time.Second}, "printed nothing for 1s"},
 		"death":              {"os.kill(os.getpid(), 9)", config.Limits{}, "was killed by signal killed"},
