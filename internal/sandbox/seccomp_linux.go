@@ -45,28 +45,58 @@ func restrictSystemCalls(o order) error {
 	if err != nil {
 		return err
 	}
-	if err := refuseOtherArchitectures(uint32(info.ID)); err != nil {
+	if err := loadProgram(ownFilter(info, o.UID < 0)); err != nil {
 		return err
 	}
 	return seccomp.LoadFilter(systemCalls(info, o))
 }
 
-// refuseOtherArchitectures kills a process that enters the kernel by the door of another instruction set: a 64-bit
-// program can make 32-bit calls, whose numbers mean something else, and the library's filter lets them pass.
-func refuseOtherArchitectures(native uint32) error {
-	const offsetOfArch = 4 // in struct seccomp_data
-	program := []unix.SockFilter{
-		{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offsetOfArch},
-		{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: 1, K: native},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_KILL_PROCESS},
-		{Code: unix.BPF_RET | unix.BPF_K, K: unix.SECCOMP_RET_ALLOW},
+// Offsets in struct seccomp_data, on little-endian machines.
+const (
+	offsetNumber     = 0
+	offsetArch       = 4
+	offsetSecondLow  = 24
+	offsetSecondHigh = 28
+)
+
+// ownFilter does what the library's filters cannot. It kills a process that enters the kernel by the door of another
+// instruction set: a 64-bit program can make 32-bit calls, whose numbers mean something else, and the library lets them
+// pass. And for a plain user it answers the calls of byPath with success.
+func ownFilter(info *arch.Info, plainUser bool) []unix.SockFilter {
+	load := func(offset uint32) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_LD | unix.BPF_W | unix.BPF_ABS, K: offset}
 	}
+	equal := func(value uint32, yes, no uint8) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_JMP | unix.BPF_JEQ | unix.BPF_K, Jt: yes, Jf: no, K: value}
+	}
+	answer := func(action uint32) unix.SockFilter {
+		return unix.SockFilter{Code: unix.BPF_RET | unix.BPF_K, K: action}
+	}
+	program := []unix.SockFilter{
+		load(offsetArch), equal(uint32(info.ID), 1, 0), answer(unix.SECCOMP_RET_KILL_PROCESS),
+	}
+	if plainUser {
+		program = append(program, load(offsetNumber))
+		for _, name := range byPath {
+			if number, ok := info.SyscallNames[name]; ok {
+				program = append(program, equal(uint32(number), 0, 1), answer(unix.SECCOMP_RET_ERRNO))
+			}
+		}
+		if number, ok := info.SyscallNames["utimensat"]; ok { // without a path it changes an open file, and may
+			program = append(program, equal(uint32(number), 0, 5),
+				load(offsetSecondLow), equal(0, 0, 2), load(offsetSecondHigh), equal(0, 1, 0), answer(unix.SECCOMP_RET_ERRNO))
+		}
+	}
+	return append(program, answer(unix.SECCOMP_RET_ALLOW))
+}
+
+func loadProgram(program []unix.SockFilter) error {
 	fprog := unix.SockFprog{Len: uint16(len(program)), Filter: &program[0]}
 	//nolint:gosec // the kernel wants the address of the program
 	_, _, errno := unix.Syscall(unix.SYS_SECCOMP, unix.SECCOMP_SET_MODE_FILTER, unix.SECCOMP_FILTER_FLAG_TSYNC, uintptr(unsafe.Pointer(&fprog)))
 	runtime.KeepAlive(program)
 	if errno != 0 {
-		return fmt.Errorf("load filter of architectures: %w", errno)
+		return fmt.Errorf("load own filter: %w", errno)
 	}
 	return nil
 }
@@ -96,13 +126,6 @@ func systemCalls(info *arch.Info, o order) seccomp.Filter {
 		group, conditional,
 		// clone3 passes its flags in memory, where a filter cannot look; the C library falls back to clone.
 		{Names: []string{"clone3"}, Action: seccomp.ActionErrno | seccomp.Action(unix.ENOSYS)},
-	}
-	if o.UID < 0 {
-		swallowed := seccomp.SyscallGroup{Names: slices.Clone(byPath), Action: seccomp.ActionErrno}
-		swallowed.NamesWithCondtions = []seccomp.NameWithConditions{{ // without a path it changes an open file
-			Name: "utimensat", Conditions: seccomp.ArgumentConditions{{Argument: 1, Operation: seccomp.NotEqual, Value: 0}},
-		}}
-		groups = append(groups, swallowed)
 	}
 	for i := range groups { // the library refuses names that this architecture does not have
 		groups[i].Names = slices.DeleteFunc(groups[i].Names, func(name string) bool { _, ok := info.SyscallNames[name]; return !ok })

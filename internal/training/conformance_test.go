@@ -238,6 +238,13 @@ honest.train()`
 	if err == nil || !strings.Contains(err.Error(), "read data.files: sounds") {
 		t.Errorf("a missing folder: %v", err)
 	}
+	_, _, err = script(t, w, code, func(j *Job) {
+		j.Tree.Dir, j.Tree.Files = dir, []string{"images"}
+		j.Tree.Hidden = append(j.Tree.Hidden, "images/labels.csv")
+	})
+	if err == nil || !strings.Contains(err.Error(), "images holds images/labels.csv") {
+		t.Errorf("labels among the features: %v", err)
+	}
 	if err := os.Symlink("/etc", filepath.Join(dir, "out")); err != nil {
 		t.Fatal(err)
 	}

@@ -183,6 +183,11 @@ func (w *workspace) link(root *os.Root, t Tree) error {
 		if err := refuseLabels(t, name, outside); err != nil {
 			return err
 		}
+		for _, hidden := range t.Hidden {
+			if within, err := filepath.Rel(inside, filepath.FromSlash(hidden)); err == nil && filepath.IsLocal(within) {
+				return blamed(fmt.Errorf("read data.files: %s holds %s, and with it the labels: keep features in a folder of their own", name, hidden))
+			}
+		}
 		if err := root.MkdirAll(filepath.Dir(inside), 0o755); err != nil {
 			return err
 		}
