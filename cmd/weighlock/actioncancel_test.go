@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -32,10 +33,13 @@ func TestNoSecretIsInTheEnvironmentOfTheProcess(t *testing.T) {
 	cmd.Env = append(cmd.Env, "ACTIONS_RUNTIME_TOKEN=s3cret-runtime", "ACTIONS_ID_TOKEN_REQUEST_TOKEN=s3cret-oidc")
 	var log bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &log, &log
-	looked := 0
+	var looked atomic.Int64
+	started := make(chan int, 1) // its process id
 	l.github.Fault = func(*http.Request) *forgetest.Fault {
-		looked++
-		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", cmd.Process.Pid))
+		pid := <-started
+		started <- pid
+		looked.Add(1)
+		environ, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if err != nil {
 			t.Error(err)
 		}
@@ -49,11 +53,12 @@ func TestNoSecretIsInTheEnvironmentOfTheProcess(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	started <- cmd.Process.Pid
 	err := cmd.Wait()
 	if failed, ok := errors.AsType[*exec.ExitError](err); !ok || failed.ExitCode() != 1 {
 		t.Errorf("got %v\n%s", err, log.String())
 	}
-	if looked == 0 {
+	if looked.Load() == 0 {
 		t.Error("nobody looked")
 	}
 }

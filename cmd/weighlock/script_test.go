@@ -55,7 +55,11 @@ func TestStories(t *testing.T) {
 	if _, err := exec.LookPath("git"); err != nil {
 		t.Skip("git is missing: apt-get install git")
 	}
-	s := &stage{stalled: map[string]chan struct{}{}}
+	examples, err := filepath.Abs("../../examples")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stage{examples: examples, stalled: map[string]chan struct{}{}}
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/script", Setup: s.setup, RequireExplicitExec: true, RequireUniqueNames: true,
 		UpdateScripts: *update,
@@ -75,13 +79,6 @@ type stage struct {
 }
 
 func (s *stage) setup(env *testscript.Env) error {
-	examples, err := filepath.Abs("../../examples")
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.examples = examples
-	s.mu.Unlock()
 	home := filepath.Join(env.WorkDir, ".home")
 	if err := os.Mkdir(home, 0o755); err != nil {
 		return err
