@@ -86,8 +86,11 @@ type crash struct {
 
 func newCrash(t *testing.T, strace string) *crash {
 	t.Helper()
-	c := &crash{t: t, strace: strace, binary: filepath.Join(t.TempDir(), "weighlock"), dir: t.TempDir()}
-	c.must(exec.Command("go", "build", "-o", c.binary, "."))
+	binary, err := exec.LookPath("weighlock") // TestMain put it there
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &crash{t: t, strace: strace, binary: binary, dir: t.TempDir()}
 	data, err := os.ReadFile("../../examples/healthcare/data/diabetes.csv")
 	if err != nil {
 		t.Fatal(err)

@@ -31,10 +31,32 @@ import (
 
 var update = flag.Bool("update", false, "rewrite what scripts and documentation expect")
 
-// TestMain lets scripts run the program itself, as a process of its own.
+// TestMain builds the program as a user would have it and puts it first in PATH: scripts, pages and the action's tests
+// run it as a process of its own. WEIGHLOCK_TEST_BUILD=-race builds it with the race detector, which takes five times
+// as long.
 func TestMain(m *testing.M) {
 	sandbox.Main()
-	testscript.Main(m, map[string]func(){"weighlock": main})
+	flag.Parse()
+	os.Exit(withProgram(m.Run))
+}
+
+func withProgram(run func() int) int {
+	bin, err := os.MkdirTemp("", "weighlock-test-*")
+	if err != nil {
+		log.Print(err)
+		return 1
+	}
+	defer func() { _ = os.RemoveAll(bin) }()
+	args := append([]string{"build", "-o", filepath.Join(bin, "weighlock")}, strings.Fields(os.Getenv("WEIGHLOCK_TEST_BUILD"))...)
+	if out, err := exec.Command("go", append(args, ".")...).CombinedOutput(); err != nil {
+		log.Printf("build weighlock: %v\n%s", err, out)
+		return 1
+	}
+	if err := os.Setenv("PATH", bin+string(os.PathListSeparator)+os.Getenv("PATH")); err != nil {
+		log.Print(err)
+		return 1
+	}
+	return run()
 }
 
 // TestStories plays every user story of testdata/script. Besides the commands of testscript a script has these:
