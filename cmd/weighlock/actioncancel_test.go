@@ -35,7 +35,7 @@ func TestNoSecretIsInTheEnvironmentOfTheProcess(t *testing.T) {
 	cmd.Stdout, cmd.Stderr = &log, &log
 	var looked atomic.Int64
 	started := make(chan int, 1) // its process id
-	l.github.Fault = func(*http.Request) *forgetest.Fault {
+	l.github.SetFault(func(*http.Request) *forgetest.Fault {
 		pid := <-started
 		started <- pid
 		looked.Add(1)
@@ -49,7 +49,7 @@ func TestNoSecretIsInTheEnvironmentOfTheProcess(t *testing.T) {
 			}
 		}
 		return nil
-	}
+	})
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}

@@ -277,6 +277,13 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.reply(w, r, op, a)
 }
 
+// SetFault sets Fault while requests may be under way.
+func (s *Server) SetFault(fault func(r *http.Request) *Fault) {
+	s.Lock()
+	defer s.Unlock()
+	s.Fault = fault
+}
+
 func (s *Server) fault(r *http.Request) *Fault {
 	if s.Fault == nil {
 		return nil
