@@ -103,7 +103,7 @@ func serveOpaque(ctx context.Context, w world, o *model.Opaque, id serving.Ident
 		}
 	}()
 	kept, work := filepath.Join(folder, "model"), filepath.Join(folder, "work")
-	if err := writeModel(kept, o.Files()); err != nil {
+	if err := os.CopyFS(kept, o.FS()); err != nil {
 		return served, end, fmt.Errorf("unpack opaque model: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Join(work, "tmp"), 0o755); err != nil {
@@ -126,19 +126,6 @@ func serveOpaque(ctx context.Context, w world, o *model.Opaque, id serving.Ident
 		return served, end, err
 	}
 	return serving.OfOpaque(o, worker, id), end, nil
-}
-
-func writeModel(folder string, files map[string][]byte) error {
-	for name, content := range files {
-		file := filepath.Join(folder, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(file, content, 0o644); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // modelFiles finds the files of a model in a folder or in an image.

@@ -26,7 +26,8 @@ const (
 
 	opaqueFormat  = "weighlock-opaque"
 	opaqueVersion = 1
-	maxOpaque     = 2 << 30
+	maxOpaque     = 64 << 30
+	maxSource     = 64 << 20
 	maxOpaqueList = 20_000
 )
 
@@ -46,8 +47,10 @@ type OpaqueSpec struct {
 	// Folder is where in Source the commands run, Format is that of the tables: csv or parquet.
 	Folder string `json:"folder"`
 	Format string `json:"format"`
-	// Model are the files that training left, by slash-separated path, Source those of the repository.
-	Model  map[string][]byte `json:"-"`
+	// Model holds the files that training left. They may be larger than memory, so they are read as a stream, whenever they
+	// are needed: they stay there as long as the model is used. Source are the files of the repository, by slash-separated
+	// path.
+	Model  fs.FS             `json:"-"`
 	Source map[string][]byte `json:"-"`
 }
 
@@ -55,7 +58,8 @@ type OpaqueSpec struct {
 // when they are read, so only the user's own program in a sandbox or in its image does that.
 type Opaque struct {
 	spec   OpaqueSpec
-	files  map[string][]byte
+	files  map[string]opaqueEntry
+	text   []byte // of OpaqueFile
 	digest string
 }
 
@@ -66,24 +70,37 @@ type opaqueDocument struct {
 	OpaqueSpec
 }
 
-// NewOpaque checks and keeps a spec.
+// NewOpaque checks and keeps a spec. It reads every file once, for its digest.
 func NewOpaque(spec OpaqueSpec) (*Opaque, error) {
-	if err := spec.check(); err != nil {
-		return nil, fmt.Errorf("keep opaque model: %w", err)
-	}
-	document, err := json.Marshal(opaqueDocument{opaqueFormat, opaqueVersion, spec})
+	o, err := newOpaque(spec)
 	if err != nil {
 		return nil, fmt.Errorf("keep opaque model: %w", err)
 	}
-	o := &Opaque{spec: spec, files: map[string][]byte{OpaqueFile: append(document, '\n')}}
-	for folder, files := range map[string]map[string][]byte{opaqueModel: spec.Model, opaqueSource: spec.Source} {
-		for name, content := range files {
-			o.files[folder+"/"+name] = content
-		}
+	return o, nil
+}
+
+func newOpaque(spec OpaqueSpec) (*Opaque, error) {
+	if err := spec.check(); err != nil {
+		return nil, err
+	}
+	document, err := json.Marshal(opaqueDocument{opaqueFormat, opaqueVersion, spec})
+	if err != nil {
+		return nil, err
+	}
+	o := &Opaque{spec: spec, files: map[string]opaqueEntry{}, text: append(document, '\n')}
+	o.files[OpaqueFile] = keptBytes(o.text)
+	for name, content := range spec.Source {
+		o.files[opaqueSource+"/"+name] = keptBytes(content)
+	}
+	if err := o.listModel(); err != nil {
+		return nil, err
+	}
+	if len(o.files) > maxOpaqueList {
+		return nil, fmt.Errorf("%d files are more than %d", len(o.files), maxOpaqueList)
 	}
 	h := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(o.files)) {
-		_, _ = fmt.Fprintf(h, "%x  %s\n", sha256.Sum256(o.files[name]), name)
+		_, _ = fmt.Fprintf(h, "%x  %s\n", o.files[name].digest, name)
 	}
 	o.digest = "sha256:" + hex.EncodeToString(h.Sum(nil))
 	return o, nil
@@ -112,21 +129,22 @@ func (s OpaqueSpec) check() error {
 		}
 		names[f.Name] = true
 	}
-	if len(s.Model) == 0 {
-		return errors.New("it has no files")
-	}
-	var size, count int
-	for _, files := range []map[string][]byte{s.Model, s.Source} {
-		for name, content := range files {
-			if !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\\\x00\n") {
-				return fmt.Errorf("file %q is not a plain relative path", name)
-			}
-			size += len(content)
-			count++
+	size := 0
+	for name, content := range s.Source {
+		if err := checkOpaqueName(name); err != nil {
+			return err
 		}
+		size += len(content)
 	}
-	if size > maxOpaque || count > maxOpaqueList {
-		return fmt.Errorf("%d files of %d bytes are more than %d of %d", count, size, maxOpaqueList, maxOpaque)
+	if size > maxSource {
+		return fmt.Errorf("%d bytes of source are more than %d", size, maxSource)
+	}
+	return nil
+}
+
+func checkOpaqueName(name string) error {
+	if !fs.ValidPath(name) || name == "." || strings.ContainsAny(name, "\\\x00\n") {
+		return fmt.Errorf("file %q is not a plain relative path", name)
 	}
 	return nil
 }
@@ -137,7 +155,10 @@ func (o *Opaque) Spec() OpaqueSpec { return o.spec }
 // Kind names what the files are, by their extensions, such as "opaque (.joblib)".
 func (o *Opaque) Kind() string {
 	kinds := map[string]bool{}
-	for name := range o.spec.Model {
+	for name := range o.files {
+		if !strings.HasPrefix(name, opaqueModel+"/") {
+			continue
+		}
 		if ext := path.Ext(name); len(ext) > 1 && len(ext) < 12 {
 			kinds[strings.ToLower(ext)] = true
 		}
@@ -155,14 +176,13 @@ func (o *Opaque) Digest() string { return o.digest }
 // Size is the number of bytes of the files that training left.
 func (o *Opaque) Size() int64 {
 	var n int64
-	for _, content := range o.spec.Model {
-		n += int64(len(content))
+	for name, entry := range o.files {
+		if strings.HasPrefix(name, opaqueModel+"/") {
+			n += entry.size
+		}
 	}
 	return n
 }
-
-// Files are the files to keep, by slash-separated path.
-func (o *Opaque) Files() map[string][]byte { return maps.Clone(o.files) }
 
 // IsOpaque reports whether fsys holds an opaque model.
 func IsOpaque(fsys fs.FS) bool {
@@ -170,7 +190,8 @@ func IsOpaque(fsys fs.FS) bool {
 	return err == nil
 }
 
-// LoadOpaque reads what Files gave. It opens none of the model's own files as anything but bytes.
+// LoadOpaque reads what FS gave. It opens none of the model's own files as anything but bytes, and holds none in memory:
+// fsys has to stay as long as the model is used.
 func LoadOpaque(fsys fs.FS) (*Opaque, error) {
 	o, err := loadOpaque(fsys)
 	if err != nil {
@@ -200,49 +221,40 @@ func loadOpaque(fsys fs.FS) (*Opaque, error) {
 		return nil, fmt.Errorf("%s: it is %q of version %d, this weighlock reads %q of version %d", OpaqueFile, document.Magic, document.Version, opaqueFormat, opaqueVersion)
 	}
 	spec := document.OpaqueSpec
-	budget := int64(maxOpaque)
-	if spec.Model, err = readTree(fsys, opaqueModel, &budget); err != nil {
+	if spec.Model, err = fs.Sub(fsys, opaqueModel); err != nil {
 		return nil, err
 	}
-	if spec.Source, err = readTree(fsys, opaqueSource, &budget); err != nil {
+	if spec.Source, err = readSource(fsys); err != nil {
 		return nil, err
 	}
 	o, err := NewOpaque(spec)
 	if err != nil {
 		return nil, err
 	}
-	if !bytes.Equal(o.files[OpaqueFile], text) {
+	if !bytes.Equal(o.text, text) {
 		return nil, fmt.Errorf("%s: not as weighlock writes it: it was edited or damaged", OpaqueFile)
 	}
 	return o, nil
 }
 
-// readTree reads all regular files below a folder; anything else there is an error.
-func readTree(fsys fs.FS, folder string, budget *int64) (map[string][]byte, error) {
-	files := map[string][]byte{}
-	err := fs.WalkDir(fsys, folder, func(name string, entry fs.DirEntry, err error) error {
-		if err != nil {
-			if errors.Is(err, fs.ErrNotExist) && name == folder {
-				return nil
-			}
-			return err
-		}
-		if entry.IsDir() {
-			return nil
-		}
+// readSource reads all regular files below opaqueSource; anything else there is an error.
+func readSource(fsys fs.FS) (map[string][]byte, error) {
+	var files map[string][]byte
+	budget := int64(maxSource)
+	err := eachRegular(fsys, opaqueSource, func(name string) error {
 		if len(files) >= maxOpaqueList {
-			return fmt.Errorf("%s: more than %d files", folder, maxOpaqueList)
+			return fmt.Errorf("%s: more than %d files", opaqueSource, maxOpaqueList)
 		}
-		content, err := readFile(fsys, name, *budget)
+		content, err := readFile(fsys, name, budget)
 		if err != nil {
 			return err
 		}
-		*budget -= int64(len(content))
-		files[strings.TrimPrefix(name, folder+"/")] = content
+		if files == nil {
+			files = map[string][]byte{}
+		}
+		budget -= int64(len(content))
+		files[strings.TrimPrefix(name, opaqueSource+"/")] = content
 		return nil
 	})
-	if err != nil || len(files) == 0 {
-		return nil, err
-	}
-	return files, nil
+	return files, err
 }

@@ -1,11 +1,13 @@
 package model
 
 import (
+	"io/fs"
 	"strings"
 	"testing"
 	"testing/fstest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/weighlock/weighlock/internal/dataset"
 	"github.com/weighlock/weighlock/internal/metric"
@@ -15,7 +17,7 @@ func opaqueSpec() OpaqueSpec {
 	return OpaqueSpec{
 		Task: metric.Binary, Target: "good", ID: "id", Classes: []string{"no", "yes"}, Folder: ".", Format: "csv",
 		Features: []Feature{{Name: "age", Kind: dataset.Number}}, Predict: []string{"python3", "predict.py"},
-		Model:  map[string][]byte{"model.joblib": []byte("\x80\x04bytes"), "parts/a.npy": []byte("x")},
+		Model:  asFS(map[string][]byte{"model.joblib": []byte("\x80\x04bytes"), "parts/a.npy": []byte("x")}),
 		Source: map[string][]byte{"predict.py": []byte("print()\n")},
 	}
 }
@@ -36,7 +38,7 @@ func TestOpaqueRoundTrip(t *testing.T) {
 	if o.Kind() != "opaque (.joblib, .npy)" || o.Size() != 8 {
 		t.Errorf("kind %q, size %d", o.Kind(), o.Size())
 	}
-	fsys := asFS(o.Files())
+	fsys := asFS(contents(t, o.FS()))
 	if !IsOpaque(fsys) {
 		t.Error("not recognised")
 	}
@@ -47,8 +49,66 @@ func TestOpaqueRoundTrip(t *testing.T) {
 	if back.Digest() != o.Digest() {
 		t.Errorf("digest %s became %s", o.Digest(), back.Digest())
 	}
-	if diff := cmp.Diff(o.Spec(), back.Spec()); diff != "" {
+	if diff := cmp.Diff(o.Spec(), back.Spec(), cmpopts.IgnoreFields(OpaqueSpec{}, "Model")); diff != "" {
 		t.Error(diff)
+	}
+	if diff := cmp.Diff(contents(t, o.FS()), contents(t, back.FS())); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// contents are all files of a file system.
+func contents(t *testing.T, fsys fs.FS) map[string][]byte {
+	t.Helper()
+	files := map[string][]byte{}
+	err := fs.WalkDir(fsys, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		files[name], err = fs.ReadFile(fsys, name)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func TestOpaqueFS(t *testing.T) {
+	o, err := NewOpaque(opaqueSpec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := fstest.TestFS(o.FS(), OpaqueFile, "model/model.joblib", "model/parts/a.npy", "source/predict.py"); err != nil {
+		t.Error(err)
+	}
+	if err := fstest.TestFS(o.ModelFS(), "model.joblib", "parts/a.npy"); err != nil {
+		t.Error(err)
+	}
+}
+
+// The digest of a model that was weighed must stay what it was, in this version and the next: images name it.
+func TestOpaqueDigestStays(t *testing.T) {
+	o, err := NewOpaque(opaqueSpec())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := "sha256:5215b42d80c257e04455dd4e3e9686ec8cfca462ee82e67a08dd6161041e622d"; o.Digest() != want {
+		t.Errorf("digest %s, want %s", o.Digest(), want)
+	}
+}
+
+func TestOpaqueFilesMustStay(t *testing.T) {
+	for name, content := range map[string]string{"other bytes": "\x80\x04Bytes", "shorter": "\x80", "longer": "\x80\x04bytes and more", "empty": ""} {
+		spec := opaqueSpec()
+		o, err := NewOpaque(spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		spec.Model.(fstest.MapFS)["model.joblib"] = &fstest.MapFile{Data: []byte(content)}
+		if got, err := fs.ReadFile(o.FS(), "model/model.joblib"); err == nil || !strings.Contains(err.Error(), "it changed") {
+			t.Errorf("%s: read %q, %v", name, got, err)
+		}
 	}
 }
 
@@ -58,7 +118,7 @@ func TestOpaqueDigestCoversEveryFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	for name, change := range map[string]func(*OpaqueSpec){
-		"model":   func(s *OpaqueSpec) { s.Model["model.joblib"] = []byte("other") },
+		"model":   func(s *OpaqueSpec) { s.Model.(fstest.MapFS)["model.joblib"].Data = []byte("other") },
 		"source":  func(s *OpaqueSpec) { s.Source["predict.py"] = []byte("other") },
 		"command": func(s *OpaqueSpec) { s.Predict = []string{"python3", "other.py"} },
 	} {
@@ -80,7 +140,10 @@ func TestOpaqueRefusesWhatItCannotKeep(t *testing.T) {
 		want   string
 	}{
 		"no files":      {func(s *OpaqueSpec) { s.Model = nil }, "no files"},
-		"path out":      {func(s *OpaqueSpec) { s.Model["../x"] = nil }, "plain relative path"},
+		"empty folder":  {func(s *OpaqueSpec) { s.Model = fstest.MapFS{} }, "no files"},
+		"path out":      {func(s *OpaqueSpec) { s.Source["../x"] = nil }, "plain relative path"},
+		"line break":    {func(s *OpaqueSpec) { s.Model.(fstest.MapFS)["a\nb"] = &fstest.MapFile{} }, "plain relative path"},
+		"much source":   {func(s *OpaqueSpec) { s.Source["x"] = make([]byte, maxSource) }, "of source are more"},
 		"task":          {func(s *OpaqueSpec) { s.Task = "guess" }, "unknown task"},
 		"classes":       {func(s *OpaqueSpec) { s.Classes = nil }, "0 classes"},
 		"feature twice": {func(s *OpaqueSpec) { s.Features = append(s.Features, s.Features[0]) }, "taken"},
@@ -111,7 +174,7 @@ func TestLoadOpaqueRefusesDamage(t *testing.T) {
 			f["model/link"] = &fstest.MapFile{Data: []byte("/etc/passwd"), Mode: 0o777 | 1<<27}
 		},
 	} {
-		fsys := asFS(o.Files())
+		fsys := asFS(contents(t, o.FS()))
 		change(fsys)
 		if _, err := LoadOpaque(fsys); err == nil {
 			t.Errorf("%s: accepted", name)

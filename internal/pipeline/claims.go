@@ -29,10 +29,12 @@ import (
 // push is one push on its way.
 type push struct {
 	PushOptions
-	law     *law
-	saved   *report.Report
-	folder  string
-	image   *modelimage.Image
+	law    *law
+	saved  *report.Report
+	folder string
+	image  *modelimage.Image
+	// opaque says that only the model's own program reads it; it may be larger than memory.
+	opaque  bool
 	created time.Time
 }
 
@@ -89,15 +91,15 @@ func (p push) about(ctx context.Context, name string, documents []registry.Attac
 			return about, fail(gate.Invalid, fmt.Errorf("read the last run's evaluation: %w", err), "weighlock run again")
 		}
 	}
-	files, err := p.image.Model()
-	if err != nil {
-		return about, fail(gate.Invalid, err, "")
-	}
-	if model.IsOpaque(files) {
+	if p.opaque {
 		about.Model = model.Description{Kind: "opaque", Task: p.saved.Task, Target: p.law.effective.Data.Target, Origin: model.Origin{
 			Estimator: "command", Rows: p.saved.Measured.TrainRows,
 		}}
 		return about, nil
+	}
+	files, err := p.image.Model()
+	if err != nil {
+		return about, fail(gate.Invalid, err, "")
 	}
 	m, err := model.Load(files)
 	if err != nil {
@@ -131,11 +133,7 @@ func trainWords(t config.Train) map[string]any {
 
 // smoke starts the packed image and asks it what was evaluated.
 func (p push) smoke(ctx context.Context) (int, error) {
-	files, err := p.image.Model()
-	if err != nil {
-		return 0, fail(gate.Invalid, err, "")
-	}
-	if model.IsOpaque(files) {
+	if p.opaque {
 		if p.law.effective.Image.Base != "" {
 			return 0, nil // it needs a container to be tried: make frameworks does
 		}

@@ -31,6 +31,11 @@ func baseJobOf(o Options, law *law, rows *rows) training.Job {
 	return job
 }
 
+// commands reports whether one of the two revisions is trained by a command, which may leave an opaque model.
+func (l *law) commands() bool {
+	return l.effective.Train.Command != nil || l.old != nil && l.old.Train.Command != nil
+}
+
 var errNoCommands = errors.New("commands of a repository are not run in a job that speaks for another one")
 
 // tree is one revision for training, without the tables that hold labels.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"hash"
+	"io"
+	"io/fs"
 	"math"
 	"os"
 	"path"
@@ -124,7 +126,7 @@ func writeContender(folder string, rows evaluation.Rows, c *contender) error {
 		return err
 	}
 	if c.opaque != nil {
-		return writeFiles(filepath.Join(folder, ModelFolder), c.opaque.Files())
+		return writeStreamed(filepath.Join(folder, ModelFolder), c.opaque.FS())
 	}
 	if c.model == nil {
 		return nil
@@ -156,6 +158,37 @@ func writeFiles(folder string, files map[string][]byte) error {
 		}
 	}
 	return nil
+}
+
+// writeStreamed is writeFiles for files that memory may not hold.
+func writeStreamed(folder string, files fs.FS) error {
+	return fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		file := filepath.Join(folder, filepath.FromSlash(name))
+		if entry.IsDir() {
+			return os.MkdirAll(file, 0o755)
+		}
+		return copyFile(file, files, name)
+	})
+}
+
+func copyFile(file string, files fs.FS, name string) error {
+	from, err := files.Open(name)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	to, err := renameio.NewPendingFile(file, renameio.WithPermissions(0o644))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = to.Cleanup() }()
+	if _, err := io.Copy(to, from); err != nil {
+		return err
+	}
+	return to.CloseAtomicallyReplace()
 }
 
 func hashFloats(h hash.Hash, values []float64) {

@@ -83,6 +83,13 @@ func Run(ctx context.Context, o Options) (*report.Report, error) {
 	if err != nil {
 		return nil, err
 	}
+	if law.commands() {
+		var remove func()
+		if o.Host.Keep, remove, err = training.KeepFolder(); err != nil {
+			return nil, fail(gate.Unavailable, err, "")
+		}
+		defer remove()
+	}
 	weighed, err := weigh(ctx, o, law)
 	if ctx.Err() != nil {
 		return nil, ctx.Err()

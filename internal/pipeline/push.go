@@ -69,13 +69,9 @@ func Push(ctx context.Context, o PushOptions) (Pushed, error) {
 	if err != nil {
 		return Pushed{}, err
 	}
-	files, err := savedModel(folder, saved)
+	packed, err := savedModel(folder, saved)
 	if err != nil {
 		return Pushed{}, err
-	}
-	packed, err := modelimage.Memory(files)
-	if err != nil {
-		return Pushed{}, fail(gate.Invalid, err, "")
 	}
 	created, err := law.repo.CommitTime(ctx, saved.Head.Commit)
 	if err != nil {
@@ -101,7 +97,7 @@ func Push(ctx context.Context, o PushOptions) (Pushed, error) {
 		return Pushed{}, fail(gate.Misconfigured, err, "")
 	}
 	tag := baseline.Tag(saved.Head.Commit)
-	p := push{PushOptions: o, law: law, saved: saved, folder: folder, image: image, created: created}
+	p := push{PushOptions: o, law: law, saved: saved, folder: folder, image: image, opaque: model.IsOpaque(packed), created: created}
 	attachments, beside, err := p.beside(ctx, images.Name())
 	if err != nil {
 		return Pushed{}, err
@@ -174,8 +170,9 @@ func savedRun(ctx context.Context, o Options) (*report.Report, string, *law, err
 }
 
 // savedModel reads the model that the run wrote; it must be the one that the report is about.
-func savedModel(folder string, saved *report.Report) (map[string][]byte, error) {
-	root, err := os.OpenRoot(filepath.Join(folder, ModelFolder))
+func savedModel(folder string, saved *report.Report) (fs.FS, error) {
+	folder = filepath.Join(folder, ModelFolder)
+	root, err := os.OpenRoot(folder)
 	if err != nil {
 		if errors.Is(err, os.ErrNotExist) {
 			err = fmt.Errorf("push %s: the run left predictions but no model that can be scored: it was judged, and cannot be served", saved.Model)
@@ -184,7 +181,7 @@ func savedModel(folder string, saved *report.Report) (map[string][]byte, error) 
 	}
 	defer func() { _ = root.Close() }()
 	if model.IsOpaque(root.FS()) {
-		return savedOpaque(root.FS(), saved)
+		return savedOpaque(os.DirFS(folder), saved)
 	}
 	m, err := model.Load(root.FS())
 	if err != nil {
@@ -193,11 +190,19 @@ func savedModel(folder string, saved *report.Report) (map[string][]byte, error) 
 	if m.Digest() != saved.ModelFile.Digest {
 		return nil, fail(gate.Invalid, fmt.Errorf("read the last run's model: it is %s, but %s was weighed", m.Digest(), saved.ModelFile.Digest), "weighlock run again")
 	}
-	return m.Files()
+	files, err := m.Files()
+	if err != nil {
+		return nil, fail(gate.Invalid, err, "")
+	}
+	packed, err := modelimage.Memory(files)
+	if err != nil {
+		return nil, fail(gate.Invalid, err, "")
+	}
+	return packed, nil
 }
 
-// savedOpaque is savedModel for a model whose files nobody opens here.
-func savedOpaque(files fs.FS, saved *report.Report) (map[string][]byte, error) {
+// savedOpaque is savedModel for a model whose files nobody opens here. They stay on disk, and are refused if they change.
+func savedOpaque(files fs.FS, saved *report.Report) (fs.FS, error) {
 	m, err := model.LoadOpaque(files)
 	switch {
 	case err != nil:
@@ -209,7 +214,7 @@ func savedOpaque(files fs.FS, saved *report.Report) (map[string][]byte, error) {
 		err = fmt.Errorf("push %s: the run left a model that only its own program can read, and names no train.predict command: it was judged, and cannot be served", saved.Model)
 		return nil, fail(gate.Misconfigured, err, "train.predict: [python3, predict.py] names the command that scores rows with it")
 	}
-	return m.Files(), nil
+	return m.FS(), nil
 }
 
 // savedDocuments are what goes beside the image: how it scored, on which rows, and the whole report. Predictions and

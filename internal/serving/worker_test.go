@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/weighlock/weighlock/internal/dataset"
@@ -46,21 +47,15 @@ func startWorker(t *testing.T, predict []string) (*Worker, *model.Opaque, func()
 	}
 	o, err := model.NewOpaque(model.OpaqueSpec{
 		Task: metric.Regression, Target: "y", ID: "id", Features: []model.Feature{{Name: "x", Kind: dataset.Number}},
-		Predict: predict, Folder: ".", Format: "csv", Model: map[string][]byte{"factor.txt": []byte("2")},
+		Predict: predict, Folder: ".", Format: "csv", Model: fstest.MapFS{"factor.txt": {Data: []byte("2")}},
 		Source: map[string][]byte{"predict.py": []byte(doubling), "counter.py": []byte("calls = 0\n"), "run.sh": []byte("exec python3 predict.py\n")},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	folder, work := t.TempDir(), t.TempDir()
-	for name, content := range o.Files() {
-		file := filepath.Join(folder, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, content, 0o644); err != nil {
-			t.Fatal(err)
-		}
+	if err := os.CopyFS(folder, o.FS()); err != nil {
+		t.Fatal(err)
 	}
 	starts := make(chan struct{}, 100)
 	w, err := NewWorker(t.Context(), o, WorkerOptions{Folder: folder, Work: work, Run: func(ctx context.Context, c Command) error {

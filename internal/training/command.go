@@ -37,6 +37,7 @@ func (c command) Train(ctx context.Context, job Job) (Result, error) {
 		result.Notes = append(result.Notes, fmt.Sprintf("whether the same seed gives the same model was not measured: training took %s", took.Round(time.Second)))
 		return result, nil
 	}
+	job.Host.Keep = "" // of the second, only predictions matter
 	again, err := c.once(ctx, job)
 	if err != nil {
 		return Result{}, fmt.Errorf("train a second time with the same seed: %w", err)
@@ -93,7 +94,7 @@ func collect(ctx context.Context, w *workspace, job Job, t tables, k kept) (Resu
 		return result, blamed(fmt.Errorf("read what training left: %w", err))
 	}
 	defer func() { _ = root.Close() }()
-	files, err := readModel(root)
+	left, err := checkModel(root)
 	if err != nil {
 		return result, err
 	}
@@ -102,19 +103,27 @@ func collect(ctx context.Context, w *workspace, job Job, t tables, k kept) (Resu
 		result.Predictions, err = Score(own, job)
 		return result, err
 	}
-	if files != nil {
-		if result.Opaque, err = model.NewOpaque(opaqueSpec(job, t, files, k.source)); err != nil {
+	var opaque *model.Opaque
+	if left {
+		folder, err := w.keepModel(job.Host.Keep)
+		if err != nil {
+			return result, fmt.Errorf("keep what training left: %w", err)
+		}
+		if opaque, err = model.NewOpaque(opaqueSpec(job, t, os.DirFS(folder), k.source)); err != nil {
 			return result, blamed(fmt.Errorf("%w", err))
 		}
-	}
-	if job.Train.Predict != nil {
-		if result.Opaque == nil {
-			return result, blamed(fmt.Errorf("read what training left: WEIGHLOCK_MODEL is empty, so train.predict has nothing to score with"))
+		if job.Host.Keep != "" {
+			result.Opaque = opaque
 		}
-		result.Predictions, _, err = ScoreOpaque(ctx, result.Opaque, job)
-		return result, err
 	}
-	result.Predictions, err = readAnswers(root, job, t)
+	switch {
+	case job.Train.Predict == nil:
+		result.Predictions, err = readAnswers(root, job, t)
+	case opaque == nil:
+		err = blamed(fmt.Errorf("read what training left: WEIGHLOCK_MODEL is empty, so train.predict has nothing to score with"))
+	default:
+		result.Predictions, _, err = ScoreOpaque(ctx, opaque, job)
+	}
 	return result, err
 }
 

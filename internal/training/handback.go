@@ -6,13 +6,14 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
 // What a command may hand back.
 const (
 	maxPredictions = 2 << 30
-	maxModel       = 2 << 30
+	maxModel       = 64 << 30
 	maxModelFiles  = 10_000
 )
 
@@ -25,19 +26,8 @@ const (
 // readHandedBack reads one file of a folder that a command wrote, once every process of it is dead, so that what is
 // judged is what was there then. Only a regular file with one name counts; nothing is followed.
 func readHandedBack(root *os.Root, name string, limit int64) ([]byte, error) {
-	info, err := root.Lstat(name)
-	if err != nil {
+	if _, err := checkHandedBack(root, name, limit); err != nil {
 		return nil, err
-	}
-	switch {
-	case info.Mode()&fs.ModeSymlink != 0:
-		return nil, fmt.Errorf("%s is a symbolic link, want a regular file", name)
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s is a %s, want a regular file", name, kindOf(info.Mode()))
-	case links(info) != 1:
-		return nil, fmt.Errorf("%s has %d names, want a file of its own", name, links(info))
-	case info.Size() > limit:
-		return nil, fmt.Errorf("%s holds %d bytes, at most %d are read", name, info.Size(), limit)
 	}
 	f, err := root.Open(name)
 	if err != nil {
@@ -49,6 +39,25 @@ func readHandedBack(root *os.Root, name string, limit int64) ([]byte, error) {
 		err = fmt.Errorf("%s holds more than %d bytes", name, limit)
 	}
 	return content, err
+}
+
+// checkHandedBack is what readHandedBack asks of a file. It returns its size.
+func checkHandedBack(root *os.Root, name string, limit int64) (int64, error) {
+	info, err := root.Lstat(name)
+	if err != nil {
+		return 0, err
+	}
+	switch {
+	case info.Mode()&fs.ModeSymlink != 0:
+		return 0, fmt.Errorf("%s is a symbolic link, want a regular file", name)
+	case !info.Mode().IsRegular():
+		return 0, fmt.Errorf("%s is a %s, want a regular file", name, kindOf(info.Mode()))
+	case links(info) != 1:
+		return 0, fmt.Errorf("%s has %d names, want a file of its own", name, links(info))
+	case info.Size() > limit:
+		return 0, fmt.Errorf("%s holds %d bytes, at most %d are read", name, info.Size(), limit)
+	}
+	return info.Size(), nil
 }
 
 func kindOf(mode fs.FileMode) string {
@@ -65,9 +74,10 @@ func kindOf(mode fs.FileMode) string {
 	return "special file"
 }
 
-// readModel reads every file that a command left in the model's folder; nil when there is none.
-func readModel(root *os.Root) (map[string][]byte, error) {
-	files, size, folded := map[string][]byte{}, int64(0), map[string]string{}
+// checkModel looks at every file that a command left in the model's folder, and says whether there is one. None is read:
+// a model may be larger than memory.
+func checkModel(root *os.Root) (bool, error) {
+	size, folded := int64(0), map[string]string{}
 	err := fs.WalkDir(root.FS(), modelFolder, func(name string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -83,27 +93,38 @@ func readModel(root *os.Root) (map[string][]byte, error) {
 			return fmt.Errorf("%q and %q differ only in case", other, short)
 		}
 		folded[strings.ToLower(short)] = short
-		if len(files) == maxModelFiles {
+		if len(folded) > maxModelFiles {
 			return fmt.Errorf("there are more than %d files", maxModelFiles)
 		}
-		content, err := readHandedBack(root, name, maxModel-size)
-		if err != nil {
-			return err
-		}
-		size += int64(len(content))
-		files[short] = content
-		return nil
+		n, err := checkHandedBack(root, name, maxModel-size)
+		size += n
+		return err
 	})
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, blamed(fmt.Errorf("read model: the folder is gone"))
+		return false, blamed(fmt.Errorf("read model: the folder is gone"))
 	}
 	if err != nil {
-		return nil, blamed(fmt.Errorf("read model: %w", err))
+		return false, blamed(fmt.Errorf("read model: %w", err))
 	}
-	if len(files) == 0 {
-		return nil, nil
+	return len(folded) > 0, nil
+}
+
+// keepModel takes the model's folder out of the workspace to a folder of its own below keep, and returns where it stands
+// now. Where keep is empty it stays, and goes with the workspace.
+func (w *workspace) keepModel(keep string) (string, error) {
+	left := w.path("out", modelFolder)
+	if keep == "" {
+		return left, nil
 	}
-	return files, nil
+	folder, err := os.MkdirTemp(keep, "opaque-*")
+	if err != nil {
+		return "", err
+	}
+	kept := filepath.Join(folder, modelFolder)
+	if os.Rename(left, kept) == nil {
+		return kept, nil
+	}
+	return kept, os.CopyFS(kept, os.DirFS(left)) // another file system
 }
 
 // packable refuses names that an image's layer cannot hold or a container runtime would misread.

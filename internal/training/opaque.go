@@ -3,6 +3,7 @@ package training
 import (
 	"context"
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"slices"
@@ -12,7 +13,7 @@ import (
 )
 
 // opaqueSpec describes a model that a command left, so that it can be scored again without this repository.
-func opaqueSpec(job Job, t tables, files, source map[string][]byte) model.OpaqueSpec {
+func opaqueSpec(job Job, t tables, files fs.FS, source map[string][]byte) model.OpaqueSpec {
 	spec := model.OpaqueSpec{
 		Task: job.Task, Target: job.Target, ID: t.id, Classes: job.Classes, Predict: job.Train.Predict, Setup: job.Train.Setup,
 		Folder: job.Tree.Folder, Format: job.Train.Format, Model: files, Source: source,
@@ -53,7 +54,7 @@ func ScoreOpaque(ctx context.Context, o *model.Opaque, job Job) (metric.Predicti
 	// Columns that are new since are not for a model that does not know them.
 	known := append([]string{t.id}, featureNames(spec.Features)...)
 	t.evaluate = t.evaluate.Without(slices.DeleteFunc(t.evaluate.Names(), func(name string) bool { return slices.Contains(known, name) })...)
-	for _, step := range []error{w.fill(ctx, job.Tree), w.writeAll("in/model", spec.Model), w.table(t.evaluate, "evaluate", spec.Format)} {
+	for _, step := range []error{w.fill(ctx, job.Tree), os.CopyFS(w.path("in", modelFolder), o.ModelFS()), w.table(t.evaluate, "evaluate", spec.Format)} {
 		if step != nil {
 			return metric.Predictions{}, nil, fmt.Errorf("score opaque model: %w", step)
 		}

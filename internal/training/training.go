@@ -83,11 +83,15 @@ type Host struct {
 	Cache string
 	// Read are files and folders that every command may read, such as an interpreter that stands in somebody's home.
 	Read []string
+	// Keep is a folder for the files of opaque models, which are not held in memory; it stays as long as any of them is used.
+	// Where it is empty nobody wants them, and Result.Opaque is nil.
+	Keep string
 }
 
 // Result is what training handed back: a model that Weighlock can score, an opaque one, or predictions alone.
 type Result struct {
-	// Model is nil when the model is opaque to Weighlock, Opaque is nil when it is not or when there is none.
+	// Model is nil when the model is opaque to Weighlock, Opaque is nil when it is not, when there is none, or where
+	// Host.Keep is empty.
 	Model  *model.Model
 	Opaque *model.Opaque
 	// Predictions are those on Job.Evaluate, in its order.

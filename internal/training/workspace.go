@@ -89,18 +89,31 @@ func (w *workspace) path(parts ...string) string {
 	return filepath.Join(append([]string{w.dir}, parts...)...)
 }
 
-// remove leaves nothing behind, whatever modes a command gave to its folders.
-func (w *workspace) remove() error {
-	if os.RemoveAll(w.dir) == nil {
+// KeepFolder makes a folder for Host.Keep, where models are moved to rather than copied; remove takes it away.
+func KeepFolder() (folder string, remove func(), err error) {
+	parent, err := reachableTemp()
+	if err != nil {
+		return "", nil, err
+	}
+	folder, err = os.MkdirTemp(parent, "weighlock-keep-*")
+	return folder, func() { _ = removeTree(folder) }, err
+}
+
+// remove leaves nothing behind.
+func (w *workspace) remove() error { return removeTree(w.dir) }
+
+// removeTree removes a folder, whatever modes a command gave to what is in it.
+func removeTree(dir string) error {
+	if os.RemoveAll(dir) == nil {
 		return nil
 	}
-	_ = filepath.WalkDir(w.dir, func(path string, entry fs.DirEntry, _ error) error {
+	_ = filepath.WalkDir(dir, func(path string, entry fs.DirEntry, _ error) error {
 		if entry != nil && entry.IsDir() {
 			_ = os.Chmod(path, 0o700) //nolint:gosec // a folder has to be entered before it can be emptied
 		}
 		return nil
 	})
-	return os.RemoveAll(w.dir)
+	return os.RemoveAll(dir)
 }
 
 // fill copies a revision and takes out what holds labels.
