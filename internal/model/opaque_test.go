@@ -1,7 +1,10 @@
 package model
 
 import (
+	"io"
 	"io/fs"
+	"math/rand/v2"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -95,6 +98,53 @@ func TestOpaqueDigestStays(t *testing.T) {
 	}
 	if want := "sha256:5215b42d80c257e04455dd4e3e9686ec8cfca462ee82e67a08dd6161041e622d"; o.Digest() != want {
 		t.Errorf("digest %s, want %s", o.Digest(), want)
+	}
+}
+
+// zeros is a file system of one file that no memory holds.
+type zeros struct{ size int64 }
+
+type zeroFile struct {
+	io.Reader
+	fs.FileInfo
+}
+
+func (f zeroFile) Stat() (fs.FileInfo, error) { return f.FileInfo, nil }
+func (f zeroFile) Close() error               { return nil }
+
+func (f zeroFile) Read(b []byte) (int, error) {
+	n, err := f.Reader.Read(b)
+	clear(b[:n])
+	return n, err
+}
+
+func (z zeros) Open(name string) (fs.File, error) {
+	if name == "." {
+		return &opaqueFolder{opaqueInfo{".", 0, true}, []fs.DirEntry{fs.FileInfoToDirEntry(opaqueInfo{"w.bin", z.size, false})}}, nil
+	}
+	return zeroFile{io.LimitReader(rand.NewChaCha8([32]byte{}), z.size), opaqueInfo{"w.bin", z.size, false}}, nil
+}
+
+func TestOpaqueIsNeverHeldWhole(t *testing.T) {
+	const size, most = 128 << 20, 4 << 20
+	spec := opaqueSpec()
+	spec.Model = zeros{size}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	o, err := NewOpaque(spec)
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := o.FS().Open("model/w.bin")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, f); n != size || o.Size() != size || err != nil {
+		t.Errorf("read %d of %d bytes: %v", n, o.Size(), err)
+	}
+	runtime.ReadMemStats(&after)
+	if got := after.TotalAlloc - before.TotalAlloc; got > most {
+		t.Errorf("%d bytes were allocated, want at most %d", got, most)
 	}
 }
 

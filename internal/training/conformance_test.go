@@ -170,7 +170,9 @@ func TestTheSameSeedTwice(t *testing.T) {
 
 func TestSavedModelIsScoredByThePredictCommand(t *testing.T) {
 	w := newHostileWorld(t)
+	keep := t.TempDir()
 	predict := func(j *Job) {
+		j.Host.Keep = keep
 		j.Train.Predict = []string{"python3", "-c", "import sys, os, json; sys.path.insert(0, '.')\n" +
 			"os.environ.setdefault('WEIGHLOCK_TRAIN', '')\nimport honest\nlevel = json.load(open(os.environ['WEIGHLOCK_MODEL'] + '/level.json'))\n" +
 			"assert not os.environ['WEIGHLOCK_TRAIN']\nhonest.write({honest.key: r[honest.key], 'prediction': level} for r in honest.rows('WEIGHLOCK_EVALUATE'))"}
@@ -191,6 +193,11 @@ func TestSavedModelIsScoredByThePredictCommand(t *testing.T) {
 	again, layers, err := ScoreOpaque(t.Context(), result.Opaque, job)
 	if err != nil || len(layers) == 0 || cmp.Diff(again, result.Predictions) != "" {
 		t.Errorf("scored again: %v %v %v", err, layers, again)
+	}
+	unkept := func(j *Job) { predict(j); j.Host.Keep = "" }
+	result, _, err = script(t, w, "open(os.environ['WEIGHLOCK_MODEL'] + '/level.json', 'w').write('2.5')", unkept)
+	if err != nil || result.Opaque != nil || cmp.Diff(again, result.Predictions) != "" {
+		t.Errorf("not kept: %v, %+v", err, result)
 	}
 	if _, _, err := script(t, w, "pass", predict); err == nil || !strings.Contains(err.Error(), "WEIGHLOCK_MODEL is empty") {
 		t.Errorf("no model: %v", err)

@@ -203,7 +203,7 @@ func hostileJob(t *testing.T, w *hostileWorld, argv []string, task metric.Task) 
 				}
 				return "canary-of-" + name
 			},
-			Log: log, Keep: t.TempDir(),
+			Log: log,
 		},
 	}, rows, log
 }
