@@ -95,6 +95,9 @@ func FromImage(ctx context.Context, from Source, commits []string, want Wanted) 
 		}
 	}
 	files, err := modelimage.Model(ctx, images, found.Digest)
+	if errors.Is(err, modelimage.ErrTooLarge) { // then training the base revision again is the way
+		return Baseline{}, fmt.Errorf("read baseline image %s: %w: %w", b.Image, err, ErrMissing)
+	}
 	if err != nil {
 		return Baseline{}, fmt.Errorf("read baseline image %s: %w", b.Image, err)
 	}

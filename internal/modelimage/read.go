@@ -3,6 +3,7 @@ package modelimage
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 
@@ -17,6 +18,9 @@ const (
 	maxModel  = 4 << 30
 	maxConfig = 4 << 20
 )
+
+// ErrTooLarge says that a model cannot be read into memory; it comes with registry.ErrInvalid.
+var ErrTooLarge = errors.New("too large to read back")
 
 // Repository is where images are read from.
 type Repository interface {
@@ -80,8 +84,10 @@ func readModel(ctx context.Context, r Repository, digest string, limit int64) (m
 	switch {
 	case layer.MediaType != types.OCIUncompressedLayer && layer.MediaType != modelPackWeightType:
 		return nil, registry.Invalid("%s: no model layer, the last is %s", digest, layer.MediaType)
-	case layer.Size < 0 || layer.Size > limit:
-		return nil, registry.Invalid("%s: the model has %d bytes, at most %d are read", digest, layer.Size, limit)
+	case layer.Size < 0:
+		return nil, registry.Invalid("%s: the model has %d bytes", digest, layer.Size)
+	case layer.Size > limit:
+		return nil, fmt.Errorf("%s: the model has %d bytes, at most %d are read: %w: %w", digest, layer.Size, limit, ErrTooLarge, registry.ErrInvalid)
 	}
 	raw, err := r.Blob(ctx, layer)
 	if err != nil {

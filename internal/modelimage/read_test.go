@@ -67,7 +67,7 @@ func TestReadBack(t *testing.T) {
 func TestReadRefuses(t *testing.T) {
 	img := mustBuild(t, testInput())
 	r := pushed(t, img)
-	if _, err := readModel(t.Context(), r, img.Digest(), 1000); !errors.Is(err, registry.ErrInvalid) {
+	if _, err := readModel(t.Context(), r, img.Digest(), 1000); !errors.Is(err, registry.ErrInvalid) || !errors.Is(err, ErrTooLarge) {
 		t.Errorf("over the limit: %v", err)
 	}
 	if _, err := Model(t.Context(), r, "sha256:"+strings.Repeat("0", 64)); !errors.Is(err, registry.ErrNotFound) {
