@@ -7,7 +7,7 @@ COPY . /src
 ARG VERSION=dev
 RUN cd /src && export CGO_ENABLED=0 \
  && for arch in amd64 arm64; do \
-      GOOS=linux GOARCH=$arch go build -trimpath -buildvcs=false -ldflags '-s -w -buildid=' \
+      GOOS=linux GOARCH=$arch go build -tags nethttpomithttp2,noparquet -trimpath -buildvcs=false -ldflags '-s -w -buildid=' \
         -o cmd/weighlock/servers/weighlock-server-linux-$arch ./cmd/weighlock-server || exit 1; \
     done \
  && go build -trimpath -buildvcs=false -ldflags "-s -w -buildid= -X main.version=$VERSION" -o /weighlock ./cmd/weighlock

@@ -15,9 +15,11 @@ all: fmt-check lint build test ## format check, lint, build and test
 servers: $(SERVERS)
 
 # The servers are built first, for every platform, and embedded in weighlock. Their bytes are part of every image's
-# digest, so nothing of this machine may be in them: no paths, no build id, no version.
+# digest, so nothing of this machine may be in them: no paths, no build id, no version. They speak HTTP/1.1 without TLS and
+# read no Parquet, so they are built without the code for it; the Dockerfile has the same tags.
+SERVER_TAGS = nethttpomithttp2,noparquet
 $(SERVERS): cmd/weighlock/servers/weighlock-server-linux-%:
-	GOOS=linux GOARCH=$* $(GO) build -trimpath -buildvcs=false -ldflags '-s -w -buildid=' -o $@ ./cmd/weighlock-server
+	GOOS=linux GOARCH=$* $(GO) build -tags $(SERVER_TAGS) -trimpath -buildvcs=false -ldflags '-s -w -buildid=' -o $@ ./cmd/weighlock-server
 
 build: servers ## build bin/weighlock with the servers for amd64 and arm64 inside
 	$(GO) build -trimpath -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/weighlock ./cmd/weighlock

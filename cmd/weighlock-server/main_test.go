@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -116,6 +117,37 @@ func TestRefusals(t *testing.T) {
 		code := run(t.Context(), c.args, func(name string) string { return c.env[name] }, &talk)
 		if code != c.code || !strings.Contains(talk.String(), c.says) {
 			t.Errorf("%v: exit %d %q, want %d and %q", c.args, code, &talk, c.code, c.says)
+		}
+	}
+}
+
+// The image is small because the server leaves out what it never does: Parquet, protobuf, HTTP/2. One import would bring
+// them back. Makefile and Dockerfile have to agree, for the server is part of every image's digest.
+func TestTheServerStaysSmall(t *testing.T) {
+	const tags = "-tags nethttpomithttp2,noparquet"
+	for name, wanted := range map[string]string{"Makefile": "SERVER_TAGS = " + strings.TrimPrefix(tags, "-tags "), "Dockerfile": tags} {
+		content, err := os.ReadFile(filepath.Join("..", "..", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(content), wanted) {
+			t.Errorf("%s builds the server without %q", name, wanted)
+		}
+	}
+	list := exec.CommandContext(t.Context(), "go", append([]string{"list", "-deps"}, append(strings.Fields(tags), ".")...)...)
+	list.Stderr = os.Stderr
+	packages, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(packages), "weighlock/internal/serving\n") {
+		t.Fatalf("go list answered %.200s", packages)
+	}
+	for name := range strings.Lines(string(packages)) {
+		for _, heavy := range []string{"parquet-go", "google.golang.org/protobuf", "prometheus", "text/template"} {
+			if strings.Contains(name, heavy) {
+				t.Errorf("the server carries %s", strings.TrimSpace(name))
+			}
 		}
 	}
 }

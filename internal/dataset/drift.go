@@ -6,7 +6,7 @@ import (
 	"math"
 	"slices"
 
-	"gonum.org/v1/gonum/stat/distuv"
+	"gonum.org/v1/gonum/mathext"
 )
 
 const (
@@ -135,7 +135,7 @@ func categoryShift(a, b *Column) (shift, bool) {
 		pooled := (n[0] + n[1]) / (na + nb)
 		chi2 += (n[0]-na*pooled)*(n[0]-na*pooled)/(na*pooled) + (n[1]-nb*pooled)*(n[1]-nb*pooled)/(nb*pooled)
 	}
-	p := distuv.ChiSquared{K: float64(len(counts) - 1)}.Survival(chi2)
+	p := mathext.GammaIncRegComp(float64(len(counts)-1)/2, chi2/2) // the chi-squared distribution beyond chi2
 	return shift{column: a.Name, measure: "Jensen-Shannon distance", size: math.Sqrt(max(0, divergence)), p: p}, true
 }
 

@@ -29,19 +29,20 @@ func Extensions() []string {
 // as numbers they would lose something.
 func Read(fsys fs.FS, path string, o Options) (*Table, error) {
 	o = o.ready()
-	base, packing := path, ""
-	for _, p := range []string{".gz", ".zst"} {
-		if s, ok := strings.CutSuffix(path, p); ok {
-			base, packing = s, p
+	s := source{fsys: fsys, path: path}
+	base := path
+	for ending, unpack := range map[string]unpack{".gz": gunzip, ".zst": unzstd} {
+		if cut, ok := strings.CutSuffix(path, ending); ok {
+			base, s.unpack = cut, unpack
 		}
 	}
 	var t *Table
 	var err error
 	switch {
 	case strings.HasSuffix(base, ".csv"):
-		t, err = readText(source{fsys: fsys, path: path, packing: packing}, csvFormat, o)
+		t, err = readText(s, csvFormat, o)
 	case strings.HasSuffix(base, ".jsonl"):
-		t, err = readText(source{fsys: fsys, path: path, packing: packing}, jsonFormat, o)
+		t, err = readText(s, jsonFormat, o)
 	case strings.HasSuffix(path, ".parquet"):
 		t, err = readParquet(fsys, path, o)
 	default:
@@ -83,10 +84,24 @@ func (o Options) checked(t *Table, err error, path string) (*Table, error) {
 
 // A source opens a file as often as it is read.
 type source struct {
-	fsys    fs.FS
-	data    []byte // instead of fsys
-	path    string
-	packing string
+	fsys   fs.FS
+	data   []byte // instead of fsys
+	path   string
+	unpack unpack // nil where the file is not packed
+}
+
+// unpack is one way in which files are packed. What it returns is closed before the file.
+type unpack func(io.Reader) (io.ReadCloser, error)
+
+func gunzip(r io.Reader) (io.ReadCloser, error) { return gzip.NewReader(r) }
+
+// unzstd takes a window of 128 MiB, which is what `zstd --long` needs; more only serves to fill memory.
+func unzstd(r io.Reader) (io.ReadCloser, error) {
+	d, err := zstd.NewReader(r, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
+	if err != nil {
+		return nil, err
+	}
+	return d.IOReadCloser(), nil
 }
 
 // open gives the unpacked bytes and the number of packed ones.
@@ -106,23 +121,15 @@ func (s source) open() (io.Reader, func(), int64, error) {
 		_ = f.Close()
 		return nil, nil, 0, &Error{File: s.path, Msg: "open", Err: pathCause(err)}
 	}
-	r, closeAll := io.Reader(f), func() { _ = f.Close() }
-	switch s.packing {
-	case ".gz":
-		r, err = gzip.NewReader(f)
-	case ".zst":
-		var d *zstd.Decoder
-		// a window of 128 MiB is what `zstd --long` needs; more only serves to fill memory
-		d, err = zstd.NewReader(f, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(128<<20))
-		if err == nil {
-			r, closeAll = d, func() { d.Close(); _ = f.Close() }
-		}
+	if s.unpack == nil {
+		return f, func() { _ = f.Close() }, info.Size(), nil
 	}
+	r, err := s.unpack(f)
 	if err != nil {
 		_ = f.Close()
 		return nil, nil, 0, &Error{File: s.path, Msg: "unpack", Err: err}
 	}
-	return r, closeAll, info.Size(), nil
+	return r, func() { _, _ = r.Close(), f.Close() }, info.Size(), nil
 }
 
 // pathCause leaves out what the message says already.
@@ -194,7 +201,7 @@ func readOnce(s source, f textFormat, o Options, pl *plan) (*merger, error) {
 		e := f.longRecord(first, br, pl)
 		return nil, shiftError(e, line-1)
 	}
-	if s.packing == "" && len(first) > 0 {
+	if s.unpack == nil && len(first) > 0 {
 		rows := bytes.Count(first, []byte{'\n'}) + 1
 		m.reserve(int(float64(packed)/float64(len(first))*float64(rows)*1.02) + 16)
 	}

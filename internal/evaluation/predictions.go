@@ -1,3 +1,5 @@
+//go:build !noparquet
+
 package evaluation
 
 import (
@@ -12,16 +14,6 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/weighlock/weighlock/internal/metric"
-)
-
-// The columns of a table of predictions, in this order: id (unless left out), then prediction and quantile:0.9 for
-// quantities, or label and probability:CLASS for classes. Rows are in the evaluation set's canonical order.
-const (
-	columnID          = "id"
-	columnValue       = "prediction"
-	columnLabel       = "label"
-	prefixQuantile    = "quantile:"
-	prefixProbability = "probability:"
 )
 
 // metadataName is the key under which the file's own metadata holds a header.

@@ -1,3 +1,5 @@
+//go:build !noparquet
+
 package evaluation
 
 import (
@@ -16,18 +18,6 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"github.com/weighlock/weighlock/internal/metric"
-)
-
-// What a table of predictions may hold. A file beyond is refused before its pages are read.
-const (
-	// MaxPredictions is the number of rows.
-	MaxPredictions = 20_000_000
-	// MaxPredictionBytes is the size of the file, and of all its pages when unpacked.
-	MaxPredictionBytes = 2 << 30
-	maxPageBytes       = 64 << 20 // of one page when unpacked; the library writes pages of about 1 MiB
-	maxCells           = 100_000_000
-	maxColumns         = 2000
-	maxHeader          = 1 << 20
 )
 
 // ReadPredictions reads what WritePredictions wrote. A file of another version, with other columns, with a value that

@@ -35,7 +35,7 @@ func (s *Server) routes() http.Handler {
 		{"GET /livez", live},
 		{"GET /readyz", ready},
 		{"GET /healthz", live},
-		{"GET /metrics", s.metrics.handler().ServeHTTP},
+		{"GET /metrics", s.metrics.ServeHTTP},
 	}
 	mux := http.NewServeMux()
 	for _, r := range table {
@@ -71,7 +71,7 @@ func (s *Server) recovered(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			if cause := recover(); cause != nil {
-				s.metrics.panics.Inc()
+				s.metrics.panicked()
 				writeError(w, http.StatusInternalServerError, "internal error")
 			}
 		}()

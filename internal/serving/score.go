@@ -46,7 +46,7 @@ type respond func(b []byte, m *Model, p metric.Predictions) ([]byte, error)
 // score reads a body within the limits, lets read fill a frame, asks the model and writes the answer in one piece.
 func (s *Server) score(w http.ResponseWriter, r *http.Request, read func(*frame, string, []byte) (respond, error)) {
 	fail := func(status int, message string) {
-		s.metrics.failure.Inc()
+		s.metrics.failed()
 		writeError(w, status, message)
 	}
 	mediaType, ok := acceptable(r.Header.Get("Content-Type"))
@@ -117,7 +117,7 @@ func (s *Server) score(w http.ResponseWriter, r *http.Request, read func(*frame,
 		fail(http.StatusInternalServerError, err.Error())
 		return
 	}
-	s.metrics.success.Inc()
+	s.metrics.succeeded()
 	w.Header().Set("Content-Type", "application/json")
 	_, _ = w.Write(out)
 }
