@@ -128,41 +128,24 @@ const (
 // byGram solves by the Gram matrix of centred columns and one refinement step (Björck's corrected seminormal equations,
 // 1987). It reports false where this would lose digits.
 func (l *leastSquares) byGram(ctx context.Context) (solution, bool, error) {
-	means, total, err := l.means(ctx)
+	p := l.columns
+	c, err := l.centred(ctx)
 	if err != nil {
 		return solution{}, false, err
 	}
-	p, q := l.columns, l.columns+1
-	parts := newPartials(l.rows, q*q)
-	err = chunks(ctx, l.rows, l.workers, func(c, lo, hi int) {
-		g := newGramSums(q, parts[c])
-		for i := lo; i < hi; i++ {
-			row := g.next()
-			for j, v := range l.x[i*p : (i+1)*p] {
-				row[j] = v - means[j]
-			}
-			row[p] = l.y[i] - means[p]
-			g.done(l.weight(i))
-		}
-		g.flush()
-	})
-	if err != nil {
-		return solution{}, false, err
-	}
-	sums := parts.total()
-	gram, b := make([]float64, p*p), make([]float64, q)
+	gram, b := make([]float64, p*p), make([]float64, p+1)
 	for j := range p {
-		copy(gram[j*p+j:(j+1)*p], sums[j*q+j:j*q+p])
+		copy(gram[j*p+j:(j+1)*p], c.gram[j*(p+1)+j:j*(p+1)+p])
 		gram[j*p+j] += l.alpha
-		b[1+j] = sums[j*q+p]
+		b[1+j] = c.gram[j*(p+1)+p]
 	}
 	f := newCholesky(p, gram, leastPivot)
 	if f.least <= leastPivot {
 		return solution{}, false, nil
 	}
 	f.solve(b[1:])
-	b[0] = means[p] - dot(b[1:], means[:p])
-	ok, err := l.refine(ctx, f, refinement{means, total, b})
+	b[0] = c.means[p] - dot(b[1:], c.means[:p])
+	ok, err := l.refine(ctx, f, refinement{c.means, c.total, b})
 	return solution{weights: b}, ok, err
 }
 
@@ -173,28 +156,90 @@ func (l *leastSquares) weight(i int) float64 {
 	return l.w[i]
 }
 
-// means are the weighted means of the columns and of y, and the sum of the weights.
-func (l *leastSquares) means(ctx context.Context) ([]float64, float64, error) {
-	p := l.columns
-	parts := newPartials(l.rows, p+2)
-	err := chunks(ctx, l.rows, l.workers, func(c, lo, hi int) {
-		out := parts[c]
-		for i := lo; i < hi; i++ {
-			w := l.weight(i)
-			axpy(out[:p], w, l.x[i*p:(i+1)*p])
-			out[p] += float64(w * l.y[i])
-			out[p+1] += w
+// moments are the weighted means of the columns and of y, the sum of the weights, and the Gram matrix of both once their
+// means were taken off (columns + 1 square, upper triangle).
+type moments struct {
+	means []float64
+	total float64
+	gram  []float64
+}
+
+// farShift is the share of a column's sum of squares that may be its mean's. Beyond it the subtraction of the mean's part
+// would cost digits.
+const farShift = 0.1
+
+// centred takes guessed means off and corrects for the rest, so that one pass over the rows is enough (Chan, Golub and
+// LeVeque 1983); where the guess was far off, as where few rows have most of the weight, it goes once more.
+func (l *leastSquares) centred(ctx context.Context) (moments, error) {
+	shift := l.guess()
+	q := l.columns + 1
+	for again := true; ; again = false {
+		sums, err := l.shifted(ctx, shift)
+		if err != nil {
+			return moments{}, err
 		}
+		m := moments{means: make([]float64, q), gram: make([]float64, q*q), total: sums[q*(q+1)+q]}
+		far := false
+		for j := range q {
+			off := sums[j*(q+1)+q] / m.total
+			m.means[j] = shift[j] + off
+			for k := j; k < q; k++ {
+				m.gram[j*q+k] = sums[j*(q+1)+k] - float64(off*sums[k*(q+1)+q])
+			}
+			if square := sums[j*(q+1)+j]; !(square-m.gram[j*q+j] <= farShift*square) {
+				far = true
+				if !again {
+					m.gram[j*q+j] = 0 // a constant: there is nothing but rounding, and nothing to trust
+				}
+			}
+		}
+		if !far || !again {
+			return m, nil
+		}
+		shift = m.means
+	}
+}
+
+// guess is the mean of some rows from everywhere.
+func (l *leastSquares) guess() []float64 {
+	const most = 1024
+	p, step := l.columns, max(1, l.rows/most)
+	sums, n := make([]float64, p+1), 0.0
+	for i := step / 2; i < l.rows; i += step {
+		for _, x := range l.each(i, i+1) {
+			axpy(sums[:p], 1, x)
+		}
+		sums[p] += l.y[i]
+		n++
+	}
+	for j := range sums {
+		if sums[j] /= n; sums[j]-sums[j] != 0 {
+			sums[j] = 0
+		}
+	}
+	return sums
+}
+
+// shifted is the weighted Gram matrix of the columns less shift, of y, and of a column of ones.
+func (l *leastSquares) shifted(ctx context.Context, shift []float64) ([]float64, error) {
+	p, width := l.columns, l.columns+2
+	parts := newPartials(l.rows, width*width)
+	err := chunks(ctx, l.rows, l.workers, func(c, lo, hi int) {
+		g := newGramSums(width, parts[c])
+		for i, x := range l.each(lo, hi) {
+			row := g.next()
+			for j, v := range x {
+				row[j] = v - shift[j]
+			}
+			row[p], row[p+1] = l.y[i]-shift[p], 1
+			g.done(l.weight(i))
+		}
+		g.flush()
 	})
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
-	sums := parts.total()
-	total := sums[p+1]
-	for j := range sums {
-		sums[j] /= total
-	}
-	return sums[:p+1], total, nil
+	return parts.total(), nil
 }
 
 // refinement is what refine works with: weighted means, the sum of weights, and the weights that it improves.
@@ -212,8 +257,7 @@ func (l *leastSquares) refine(ctx context.Context, f *cholesky, r refinement) (b
 	err := chunks(ctx, l.rows, l.workers, func(c, lo, hi int) {
 		sums := make([]doubled, p)
 		out := parts[c]
-		for i := lo; i < hi; i++ {
-			x := l.x[i*p : (i+1)*p]
+		for i, x := range l.each(lo, hi) {
 			var e float64
 			if exact {
 				e = float64(residual(x, l.y[i], r.b) * l.weight(i))

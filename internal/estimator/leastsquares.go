@@ -8,12 +8,11 @@ import (
 // leastSquares is the problem of finding the intercept and the coefficients b for which
 // sum over rows of w (y - intercept - x b)^2 + alpha |b|^2 is least.
 type leastSquares struct {
-	x             []float64 // rows × columns, row-major
-	y             []float64
-	w             []float64 // nil for all 1
-	rows, columns int
-	alpha         float64
-	workers       int
+	design
+	y       []float64
+	w       []float64 // nil for all 1
+	alpha   float64
+	workers int
 }
 
 // solution holds the intercept, then the coefficients. Dropped are the columns that are, within rounding, a combination
@@ -41,16 +40,19 @@ func (l *leastSquares) solve(ctx context.Context) (solution, error) {
 
 // byReflections solves by Householder's QR and Björck's refinement.
 func (l *leastSquares) byReflections(ctx context.Context) (solution, error) {
+	if err := l.gather(ctx, l.workers); err != nil {
+		return solution{}, err
+	}
 	rows := l.rows
 	if l.alpha > 0 {
 		rows += l.columns // the penalty is a row sqrt(alpha) b = 0 for each column
 	}
-	design := make([][]float64, l.columns+1)
-	for j := range design {
+	columns := make([][]float64, l.columns+1)
+	for j := range columns {
 		if err := ctx.Err(); err != nil {
 			return solution{}, err
 		}
-		design[j] = l.column(j, rows)
+		columns[j] = l.column(j, rows)
 	}
 	y := make([]float64, rows)
 	for i, v := range l.y {
@@ -60,17 +62,17 @@ func (l *leastSquares) byReflections(ctx context.Context) (solution, error) {
 		}
 	}
 	// Powers of two scale without rounding.
-	scale := make([]int, len(design))
-	for j, c := range design {
+	scale := make([]int, len(columns))
+	for j, c := range columns {
 		scale[j] = normalise(c)
 	}
 	scaleY := normalise(y)
-	f, err := reflect(ctx, design)
+	f, err := reflect(ctx, columns)
 	if err != nil {
 		return solution{}, err
 	}
-	b := f.solve(design, y)
-	s := solution{weights: make([]float64, len(design)), dropped: f.droppedColumns()}
+	b := f.solve(columns, y)
+	s := solution{weights: make([]float64, len(columns)), dropped: f.droppedColumns()}
 	for k, j := range f.accepted {
 		s.weights[j] = math.Ldexp(b[k], scaleY-scale[j])
 	}

@@ -13,7 +13,7 @@ import (
 // are apart, as a share of their own size.
 func hard(rows, columns int, spread float64) *leastSquares {
 	r := rand.New(rand.NewPCG(1, 2))
-	l := &leastSquares{rows: rows, columns: columns, workers: 2, x: make([]float64, 0, rows*columns)}
+	l := &leastSquares{design: design{rows: rows, columns: columns, x: make([]float64, 0, rows*columns)}, workers: 2}
 	for range rows {
 		y := 7.0
 		row := make([]float64, columns)

@@ -17,7 +17,7 @@ func fitRidge(ctx context.Context, p *problem) (*model.Model, error) {
 
 // fitQuantity is least squares with the penalty alpha on the coefficients.
 func fitQuantity(ctx context.Context, p *problem, alpha float64) (*model.Model, error) {
-	encoder, x, err := p.encode(ctx, alpha > 0)
+	encoder, x, err := p.encode(alpha > 0)
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func fitQuantity(ctx context.Context, p *problem, alpha float64) (*model.Model, 
 			return nil, fmt.Errorf("target %q: %w", p.spec.Target, err)
 		}
 	}
-	l := &leastSquares{x: x, y: y, w: p.weights, rows: p.rows, columns: encoder.Width(), alpha: alpha, workers: p.workers}
+	l := &leastSquares{design: x, y: y, w: p.weights, alpha: alpha, workers: p.workers}
 	s, err := l.solve(ctx)
 	if err != nil {
 		return nil, err
@@ -60,8 +60,8 @@ func logarithms(y []float64) ([]float64, error) {
 // average (Duan 1983).
 func (l *leastSquares) smearing(weights []float64) float64 {
 	sum, total := 0.0, 0.0
-	for i := range l.rows {
-		r := l.y[i] - weights[0] - dot(l.x[i*l.columns:(i+1)*l.columns], weights[1:])
+	for i, x := range l.each(0, l.rows) {
+		r := l.y[i] - weights[0] - dot(x, weights[1:])
 		sum += float64(l.weight(i) * model.Exp(r))
 		total += l.weight(i)
 	}

@@ -18,8 +18,11 @@ func fitLogistic(ctx context.Context, p *problem) (*model.Model, error) {
 		return nil, fmt.Errorf("%w: every row is %q", ErrOneClass, p.classes[0])
 	}
 	penalised := p.params.text("penalty") == "l2"
-	encoder, x, err := p.encode(ctx, penalised)
+	encoder, x, err := p.encode(penalised)
 	if err != nil {
+		return nil, err
+	}
+	if err := x.gather(ctx, p.workers); err != nil { // every iteration goes through it
 		return nil, err
 	}
 	weights, err := p.classWeights()
@@ -27,7 +30,7 @@ func fitLogistic(ctx context.Context, p *problem) (*model.Model, error) {
 		return nil, err
 	}
 	l := &likelihood{
-		x: x, labels: p.labels, w: weights, rows: p.rows, columns: encoder.Width(), classes: len(p.classes), workers: p.workers,
+		x: x.x, labels: p.labels, w: weights, rows: p.rows, columns: encoder.Width(), classes: len(p.classes), workers: p.workers,
 	}
 	if penalised {
 		l.lambda = 1 / p.params.number("C")
@@ -127,18 +130,38 @@ func (l *likelihood) weight(i int) float64 {
 	return l.w[i]
 }
 
+// center finds the weighted means of the columns, and the sum of the weights.
+func (l *likelihood) center(ctx context.Context) error {
+	p := l.columns
+	parts := newPartials(l.rows, p+1)
+	err := chunks(ctx, l.rows, l.workers, func(c, lo, hi int) {
+		out := parts[c]
+		for i := lo; i < hi; i++ {
+			w := l.weight(i)
+			axpy(out[:p], w, l.x[i*p:(i+1)*p])
+			out[p] += w
+		}
+	})
+	if err != nil {
+		return err
+	}
+	sums := parts.total()
+	l.total, l.mean = sums[p], sums[:p]
+	for j := range l.mean {
+		l.mean[j] /= l.total
+	}
+	return nil
+}
+
 // prepare centres the columns and divides them by a power of two near their spread, so that the iterations are well
 // conditioned whatever the units are. The penalty is changed with them: the optimum stays the same.
 func (l *likelihood) prepare(ctx context.Context) error {
 	p := l.columns
-	square := &leastSquares{x: l.x, y: make([]float64, l.rows), w: l.w, rows: l.rows, columns: p, workers: l.workers}
-	means, total, err := square.means(ctx)
-	if err != nil {
+	if err := l.center(ctx); err != nil {
 		return err
 	}
-	l.total, l.mean = total, means[:p]
 	spreads := make([][]float64, chunkCount(l.rows))
-	err = chunks(ctx, l.rows, l.workers, func(c, lo, hi int) {
+	err := chunks(ctx, l.rows, l.workers, func(c, lo, hi int) {
 		spread := make([]float64, p)
 		for i := lo; i < hi; i++ {
 			for j, v := range l.x[i*p : (i+1)*p] {

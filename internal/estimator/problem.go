@@ -1,7 +1,6 @@
 package estimator
 
 import (
-	"context"
 	"fmt"
 	"math"
 	"runtime"
@@ -143,7 +142,7 @@ func (p *problem) setWeights() error {
 
 // encode fits the preprocessing and gives the design. Without a penalty, a level of each category is the reference, so
 // that the design keeps its full rank beside the intercept.
-func (p *problem) encode(ctx context.Context, penalised bool) (*model.Encoder, []float64, error) {
+func (p *problem) encode(penalised bool) (*model.Encoder, design, error) {
 	e, err := model.FitEncoder(p.table, p.features, model.EncoderOptions{
 		Mean:         p.params.text("impute") == "mean",
 		Indicator:    p.params.boolean("missing_indicator"),
@@ -157,38 +156,20 @@ func (p *problem) encode(ctx context.Context, penalised bool) (*model.Encoder, [
 		Workers:      p.workers,
 	})
 	if err != nil {
-		return nil, nil, err
+		return nil, design{}, err
 	}
 	width := e.Width()
 	if width > maxColumns {
-		return nil, nil, fmt.Errorf("%d columns after coding are more than %d: leave out columns, or lower max_levels or degree", width, maxColumns)
+		return nil, design{}, fmt.Errorf("%d columns after coding are more than %d: leave out columns, or lower max_levels or degree", width, maxColumns)
 	}
 	if width > 0 && p.rows > maxDesign/width {
-		return nil, nil, fmt.Errorf("a design of %d rows and %d columns is too large: leave out columns, or lower max_levels or degree", p.rows, width)
+		return nil, design{}, fmt.Errorf("a design of %d rows and %d columns is too large: leave out columns, or lower max_levels or degree", p.rows, width)
 	}
-	encode, err := e.Rows(p.table)
+	fill, err := e.Rows(p.table)
 	if err != nil {
-		return nil, nil, err
+		return nil, design{}, err
 	}
-	x := make([]float64, p.rows*width)
-	infinite := make([]int, chunkCount(p.rows))
-	err = chunks(ctx, p.rows, p.workers, func(c, lo, hi int) {
-		part := x[lo*width : hi*width]
-		encode(lo, hi, part)
-		infinite[c] = -1
-		if i := slices.IndexFunc(part, func(v float64) bool { return v-v != 0 }); i >= 0 {
-			infinite[c] = lo*width + i
-		}
-	})
-	if err != nil {
-		return nil, nil, err
-	}
-	for _, i := range infinite {
-		if i >= 0 {
-			return nil, nil, fmt.Errorf("row %d, %s: its value is too large", i/width+1, e.Names()[i%width])
-		}
-	}
-	return e, x, nil
+	return e, design{rows: p.rows, columns: width, fill: fill, names: e.Names()}, nil
 }
 
 // maxColumns bounds a design's columns: the work grows with their square.

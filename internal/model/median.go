@@ -45,11 +45,12 @@ func around(v []float64, r int) (between []float64, below int) {
 		sample[i] = v[i*(len(v)/size)]
 	}
 	slices.Sort(sample)
-	// three standard deviations of the rank in the sample, at most sqrt(size)/2 each
-	margin := int(1.5*math.Sqrt(float64(size))) + 1
+	// Five standard deviations of the rank in the sample, at most sqrt(size)/2 each: with three, one table of 20 columns in
+	// twenty would sort one of them whole.
+	margin := int(2.5*math.Sqrt(float64(size))) + 1
 	place := int(float64(r) / float64(len(v)) * float64(size))
 	low, high := sample[max(0, place-margin)], sample[min(size-1, place+margin)]
-	between = make([]float64, 0, 4*margin*(len(v)/size))
+	between = make([]float64, 0, 3*margin*(len(v)/size))
 	for _, x := range v {
 		// without a branch on x < low, which no processor could foresee
 		less := number(x < low)
