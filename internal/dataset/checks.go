@@ -60,8 +60,8 @@ const (
 
 // RunChecks looks for what makes a comparison worthless, the blocking findings first. Block: a broken schema, a missing
 // target, an id or group on both sides, training rows that are not before the evaluation rows in time, more than 0.1 % of
-// the evaluation rows among the training rows. Warn or inform: duplicates, equal rows with different labels, drift that
-// is both large and significant, a feature that alone tells the target, constant or mostly missing columns, classes
+// the evaluation rows among the training rows. Warn or inform: near copies of evaluation rows among the training rows, duplicates,
+// equal rows with different labels, drift that is both large and significant, a feature that alone tells the target, constant or mostly missing columns, classes
 // that training never saw, few evaluation rows.
 func RunChecks(in CheckInput) []Check {
 	c := &checker{CheckInput: in}
@@ -69,6 +69,7 @@ func RunChecks(in CheckInput) []Check {
 	c.target()
 	c.overlap()
 	c.sharedRows()
+	c.nearCopies()
 	c.columns()
 	c.drift()
 	c.leaks()

@@ -161,7 +161,7 @@ func (r *rowHasher) row(i int) (sum [sha256.Size]byte) {
 		}
 		bits := math.Float64bits(c.Floats[i] + 0) // -0 is 0
 		if r.precise == rough && c.Kind == Number {
-			bits = (bits + 1<<22) &^ (1<<23 - 1)
+			bits = roughBits(c.Floats[i])
 		}
 		b = binary.LittleEndian.AppendUint64(append(b, "?nbd"[c.Kind]), bits)
 	}
@@ -171,3 +171,6 @@ func (r *rowHasher) row(i int) (sum [sha256.Size]byte) {
 	r.h.Sum(sum[:0])
 	return sum
 }
+
+// roughBits are those of a number to about 9 digits.
+func roughBits(v float64) uint64 { return (math.Float64bits(v+0) + 1<<22) &^ (1<<23 - 1) }

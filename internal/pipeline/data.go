@@ -98,7 +98,7 @@ func (l *law) check(base, train, judging table) []dataset.Check {
 	shared := func(c dataset.Check) bool { return c.Name == dataset.CheckSharedRows && c.Severity == dataset.Block }
 	if fresh := train.without(judging); fresh.Rows() > 0 && !slices.ContainsFunc(checks, shared) {
 		for _, c := range run(fresh, judging) {
-			if shared(c) {
+			if shared(c) || c.Name == dataset.CheckNearCopies {
 				checks = append(checks, c)
 			}
 		}
