@@ -13,8 +13,8 @@ const CheckNearCopies = "near-copies"
 const (
 	// nearShare is how far apart two values of near copies may be, as a share of the column's spread.
 	nearShare = 0.05
-	// nearChance is how improbable it must be that so many pairs of near copies fall on both sides.
-	nearChance = 0.005
+	// nearChance is how improbable it must be, in either of two tests, that so many groups of near copies fall on both sides.
+	nearChance = 0.0025
 	nearLeast  = 3
 	// nearRows bounds the rows of either side that are looked at, and nearWork the pairs: where more are near each other,
 	// the columns do not tell a copy from a neighbour.
@@ -30,9 +30,15 @@ func (c *checker) nearCopies() {
 	if !ok || !s.run() {
 		return
 	}
-	observed, chances := s.split()
-	if len(s.copied) < nearLeast || atLeast(observed, chances) > nearChance {
+	observed, all, judging := s.split()
+	if len(s.copied) < nearLeast {
 		return
+	}
+	chances := all
+	if atLeast(observed, all) > nearChance {
+		if chances = judging; atLeast(observed, judging) > nearChance {
+			return
+		}
 	}
 	expected := 0.0
 	for _, p := range chances {
@@ -42,7 +48,7 @@ func (c *checker) nearCopies() {
 	c.add(Check{
 		Name: CheckNearCopies, Severity: Warn, Rows: pick(c.EvaluateKeys, rows), Count: len(rows),
 		Message: fmt.Sprintf("%s of the evaluation rows have a near copy among the training rows: no value further away than %g %% of its column's spread, "+
-			"the target's included; of %d groups of near copies %d stand on both sides, where chance would have %.1f",
+			"the target's included; of %d groups of such rows %d stand on both sides, where chance would have %.1f",
 			count(len(rows), c.Evaluate.Rows()), 100*nearShare, len(chances), observed, expected),
 	})
 }
@@ -289,9 +295,10 @@ func (s *twinSearch) root(row int32) int32 {
 	return row
 }
 
-// split counts the groups that stand on both sides, and gives for each group the probability that it does when each of its
-// rows fell on a side by chance.
-func (s *twinSearch) split() (observed int, chances []float64) {
+// split counts the groups that stand on both sides. For each group it gives the probability that it does when each of its
+// rows fell on a side by chance; judging has those of the groups that hold evaluation rows, given that they do, for the
+// training rows are the change's: copies of them would make the rest look natural.
+func (s *twinSearch) split() (observed int, all, judging []float64) {
 	sizes := make(map[int32][2]int)
 	for row := range s.parent {
 		root := s.root(int32(row))
@@ -308,10 +315,16 @@ func (s *twinSearch) split() (observed int, chances []float64) {
 		if size[0] > 0 && size[1] > 0 {
 			observed++
 		}
-		chances = append(chances, 1-math.Pow(share, n)-math.Pow(1-share, n))
+		none := math.Pow(share, n)
+		mixed := 1 - none - math.Pow(1-share, n)
+		all = append(all, mixed)
+		if size[1] > 0 {
+			judging = append(judging, mixed/(1-none))
+		}
 	}
-	slices.Sort(chances) // not in the order of a map
-	return observed, chances
+	slices.Sort(all) // not in the order of a map
+	slices.Sort(judging)
+	return observed, all, judging
 }
 
 func number(b bool) int {

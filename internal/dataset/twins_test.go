@@ -182,6 +182,43 @@ func TestNearCopiesOfOneRow(t *testing.T) {
 	}
 }
 
+// A table that was copied whole, with small changes, has as many near rows among the training rows; the evaluation rows
+// are not near each other, and that tells.
+func TestNearCopiesOfAWholeTable(t *testing.T) {
+	in := exampleTables(t)["healthcare/data/diabetes.csv"]
+	rng := rand.New(rand.NewPCG(4, 4))
+	change := func(_ int, v, spread float64) float64 { return v + spread*(rng.Float64()-0.5)/50 }
+	in = divided(in, 0.3, rng)
+	judging := in.Evaluate
+	in.Evaluate = in.Train // plant copies every tenth of these; ten times is all of them
+	for range 10 {
+		copied, _ := plant(t, in, change)
+		in.Train = copied.Train
+		in.Evaluate = rotated(in.Evaluate)
+	}
+	in.Evaluate = judging
+	if c, ok := nearCopies(in); ok {
+		t.Errorf("only training rows were copied: %s", c.Message)
+	}
+	for range 10 {
+		copied, _ := plant(t, in, change)
+		in.Train = copied.Train
+		in.Evaluate = rotated(in.Evaluate)
+	}
+	if _, ok := nearCopies(in); !ok {
+		t.Error("not found")
+	}
+}
+
+// rotated moves the first row behind the last.
+func rotated(t *Table) *Table {
+	rows := make([]int, t.Rows())
+	for i := range rows {
+		rows[i] = (i + 1) % len(rows)
+	}
+	return t.Select(rows)
+}
+
 // The cells only make the search quick: it finds what comparing all rows finds.
 func TestNearCopiesAreAllFound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
