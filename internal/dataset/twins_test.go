@@ -254,7 +254,8 @@ func TestAtLeast(t *testing.T) {
 		p    []float64
 		want float64
 	}{
-		{0, nil, 1}, {1, nil, 0},
+		{0, nil, 1},
+		{1, nil, 0},
 		{8, repeated(8, 0.42), math.Pow(0.42, 8)},
 		{1, []float64{0.5, 0.2}, 1 - 0.5*0.8},
 		{6, repeated(10, 0.5), 386.0 / 1024},  // binomial coefficients
