@@ -58,6 +58,22 @@ func TestDetect(t *testing.T) {
 			"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_MERGE_REQUEST_DIFF_BASE_SHA": "bbb", "CI_COMMIT_SHA": "hhh",
 		}, Run{
 			System: "gitlab", Event: "merge_request_event", Number: 3,
+			Change: git.BaseQuery{Checkout: git.PullRequest, BaseBranch: "main", BaseCommit: "bbb", HeadCommit: "hhh", Behind: true},
+		}},
+		{"gitlab merged results", map[string]string{
+			"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": "3", "CI_PROJECT_PATH": "acme/model",
+			"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_MERGE_REQUEST_DIFF_BASE_SHA": "bbb", "CI_COMMIT_SHA": "mmm",
+			"CI_MERGE_REQUEST_SOURCE_BRANCH_SHA": "hhh", "CI_MERGE_REQUEST_PROJECT_PATH": "acme/model",
+		}, Run{
+			System: "gitlab", Event: "merge_request_event", Number: 3, Repository: "acme/model",
+			Change: git.BaseQuery{Checkout: git.PullRequest, BaseBranch: "main", BaseCommit: "bbb", HeadCommit: "hhh", Behind: true},
+		}},
+		{"gitlab merge request, in the fork", map[string]string{
+			"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "merge_request_event", "CI_MERGE_REQUEST_IID": "3", "CI_PROJECT_PATH": "mallory/model",
+			"CI_MERGE_REQUEST_TARGET_BRANCH_NAME": "main", "CI_MERGE_REQUEST_DIFF_BASE_SHA": "bbb", "CI_COMMIT_SHA": "hhh",
+			"CI_MERGE_REQUEST_PROJECT_PATH": "acme/model",
+		}, Run{
+			System: "gitlab", Event: "merge_request_event", Number: 3, Repository: "mallory/model",
 			Change: git.BaseQuery{Checkout: git.PullRequest, BaseBranch: "main", BaseCommit: "bbb", HeadCommit: "hhh"},
 		}},
 		{"gitlab default branch", map[string]string{

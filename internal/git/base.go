@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 )
 
 // Checkout says what kind of change the working tree holds, as far as the CI system knows.
@@ -27,6 +28,8 @@ type BaseQuery struct {
 	Checkout Checkout
 	// BaseCommit is the tip of the base branch that CI names, or "".
 	BaseCommit string
+	// Behind says that BaseCommit is where the branch left its base branch, whose tip has to be asked for.
+	Behind bool
 	// BaseBranch is the branch that a pull request wants to change, or "".
 	BaseBranch string
 	// HeadCommit is the tip of the pull request's own branch, or "".
@@ -101,7 +104,29 @@ func (r *Repo) pullRequestBase(ctx context.Context, head string, q BaseQuery) (B
 	if errors.Is(err, ErrUnknownRevision) {
 		return Base{}, fmt.Errorf("find base revision: %s and %s have no common ancestor here: %w", short(tip), short(head), ErrMissingHistory)
 	}
+	if err == nil && q.Behind {
+		tip, err = r.newest(ctx, q.BaseBranch)
+	}
 	return Base{Commit: commit, How: "merge base with the base branch", Tip: tip}, err
+}
+
+// newest fetches the tip of a branch from origin; a shallow clone stays one.
+func (r *Repo) newest(ctx context.Context, branch string) (string, error) {
+	shallow, err := r.run(ctx, "rev-parse", "--is-shallow-repository")
+	if err != nil {
+		return "", err
+	}
+	args := []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules"}
+	if strings.TrimSpace(string(shallow)) == "true" {
+		args = append(args, "--depth=50")
+	}
+	if _, err := r.run(ctx, append(args, "origin", "refs/heads/"+branch)...); err != nil {
+		if ctx.Err() != nil {
+			return "", ctx.Err()
+		}
+		return "", fmt.Errorf("fetch the tip of %s, to see whether the law has changed there: %w", branch, ErrMissingHistory)
+	}
+	return r.Resolve(ctx, "FETCH_HEAD")
 }
 
 // hostMergeBase is the base of the merge commit that the code host made of a pull request.

@@ -168,6 +168,40 @@ func TestFindBase(t *testing.T) {
 	})
 }
 
+// A clone of a merge request's branch alone does not have the tip of the branch that it wants to get into.
+func TestTheTipOfTheBaseBranchIsAskedFor(t *testing.T) {
+	origin := newRepo(t)
+	for range 55 { // more than are fetched into a shallow clone
+		sh(t, origin.Dir, "commit", "-q", "--allow-empty", "-m", "old")
+	}
+	fork := commit(t, origin, "a", "1")
+	sh(t, origin.Dir, "checkout", "-q", "-b", "topic")
+	topic := commit(t, origin, "b", "1")
+	sh(t, origin.Dir, "checkout", "-q", "main")
+	tip := commit(t, origin, "a", "2")
+	for _, depth := range []string{"--depth=2", "--depth=1000"} {
+		dir := t.TempDir()
+		sh(t, dir, "clone", "-q", depth, "--single-branch", "--branch=topic", "file://"+origin.Dir, "clone")
+		clone, err := Open(t.Context(), filepath.Join(dir, "clone"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		before := sh(t, clone.Dir, "rev-parse", "--is-shallow-repository")
+		q := BaseQuery{Checkout: PullRequest, BaseBranch: "main", BaseCommit: fork, HeadCommit: topic, Behind: true}
+		got, err := clone.FindBase(t.Context(), q)
+		if err != nil || got.Commit != fork || got.Tip != tip {
+			t.Errorf("%s: got %+v, %v, want base %s and tip %s", depth, got, err, fork, tip)
+		}
+		if after := sh(t, clone.Dir, "rev-parse", "--is-shallow-repository"); after != before {
+			t.Errorf("%s: the clone was shallow: %s, and is: %s", depth, before, after)
+		}
+		q.BaseBranch = "gone"
+		if _, err := clone.FindBase(t.Context(), q); !errors.Is(err, ErrMissingHistory) {
+			t.Errorf("%s: a branch that is not there: got %v", depth, err)
+		}
+	}
+}
+
 func TestShallowCloneFetchesTheParent(t *testing.T) {
 	origin := newRepo(t)
 	first := commit(t, origin, "a", "1")

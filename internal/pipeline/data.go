@@ -30,6 +30,8 @@ type rows struct {
 	changed []string
 	// added are columns that only the change has.
 	added []string
+	// moved says how the rows that judge differ at the tip of the base branch, "" where they do not or nobody knows.
+	moved string
 }
 
 // readRows reads the base's and the change's data and splits both by the base's rule.
@@ -64,6 +66,7 @@ func readRows(l *law) (*rows, error) {
 	if err := r.compareEvaluation(l, change, judging); err != nil {
 		return nil, err
 	}
+	r.moved = l.movedOn(base, judging)
 	r.checks = l.check(base, train, judging)
 	for _, c := range r.checks { // values that nobody has reviewed, for the rows that judge too
 		if c.Name == dataset.CheckTargetLeak && slices.Contains(r.added, c.Column) {

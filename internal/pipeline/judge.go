@@ -108,6 +108,9 @@ func describe(o Options, law *law, weighed outcome, err error) *report.Report {
 		in.Checks, in.Truth, in.Keys = rows.checks, &rows.evaluation.Truth, rows.evaluation.Keys
 		in.Policy.Changed = append(in.Policy.Changed, rows.changed...)
 		in.Measured.TrainRows = rows.train.Rows()
+		if rows.moved != "" {
+			in.Warnings = append(in.Warnings, rows.moved)
+		}
 		for _, name := range rows.added {
 			in.Warnings = append(in.Warnings, fmt.Sprintf("column %q is new in the change: its values were joined to the evaluation rows by id, and nobody has reviewed them before", name))
 		}

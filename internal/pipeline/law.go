@@ -36,6 +36,10 @@ type law struct {
 	change, old, effective *config.File
 	// changed lists what the change would alter in the law, in words.
 	changed []string
+	// now is what the tip of the base branch says, where that is known to be another commit than the base revision, and
+	// tipFiles its tree; else nil.
+	now      *config.File
+	tipFiles fs.FS
 	// changeFiles and baseFiles are the two trees; paths are relative to the repository's top level.
 	changeFiles, baseFiles fs.FS
 	// folder and baseFolder hold the configuration file, relative to the top level; data paths start there.
@@ -100,7 +104,8 @@ func (l *law) refuseStale(ctx context.Context, file string) error {
 		return nil
 	}
 	shown := short(l.base.Tip) + ":" + file
-	now, err := readConfig(l.repo.FS(ctx, l.base.Tip), file, shown)
+	tip := l.repo.FS(ctx, l.base.Tip)
+	now, err := readConfig(tip, file, shown)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil // moved or given up on the base branch: what the merge base says is the newest there is
 	}
@@ -111,6 +116,7 @@ func (l *law) refuseStale(ctx context.Context, file string) error {
 		err := fmt.Errorf("judge by %s: the base branch has another law by now (%s)", short(l.base.Commit), shown)
 		return fail(gate.Misconfigured, err, "merge the base branch into this one, or rebase onto it")
 	}
+	l.now, l.tipFiles = now, tip
 	return nil
 }
 
