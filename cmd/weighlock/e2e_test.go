@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -40,18 +41,21 @@ jobs:
           echo "images=${{ steps.gate.outputs.images }}"
 `
 
-// installAction puts action.yml into the repository as a release would have it: with a built image in place of the
-// Dockerfile.
+// installAction puts action.yml into the repository as a release has it, with a built image in place of the Dockerfile:
+// the file that WEIGHLOCK_RELEASED_ACTION names, which .ci/release wrote, or else one that names actionImage.
 func (l *lab) installAction() {
 	l.t.Helper()
-	content, err := os.ReadFile(filepath.Join(top, "action.yml"))
+	file := cmp.Or(os.Getenv("WEIGHLOCK_RELEASED_ACTION"), filepath.Join(top, "action.yml"))
+	content, err := os.ReadFile(file)
 	if err != nil {
 		l.t.Fatal(err)
 	}
 	released := strings.Replace(string(content), "image: Dockerfile", "image: docker://"+actionImage, 1)
-	if released == string(content) {
-		l.t.Fatal("action.yml has no image to replace")
+	image := regexp.MustCompile(`(?m)^  image: (docker://.+)$`).FindStringSubmatch(released)
+	if image == nil {
+		l.t.Fatalf("%s names no built image", file)
 	}
+	l.t.Logf("the action is %s", image[1])
 	l.git("checkout", "-q", "main")
 	l.write(".github/weighlock/action.yml", released)
 	l.write(".github/workflows/gate.yml", e2eWorkflow)
