@@ -8,7 +8,7 @@ LINT     = golangci-lint
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := all
-.PHONY: all build test demo examples lint fmt fmt-check update bench calibration crash e2e hostile frameworks interop manifests vuln clean help servers $(SERVERS)
+.PHONY: all build test demo examples lint fmt fmt-check update bench calibration crash e2e hostile frameworks interop manifests vuln clean help servers platforms $(SERVERS)
 
 all: fmt-check lint build test ## format check, lint, build and test
 
@@ -32,6 +32,12 @@ demo: build ## tell the whole story on this machine: a baseline, a worse change,
 
 examples: build ## run weighlock in every folder of examples/
 	bash .ci/examples bin/weighlock
+
+platforms: ## build for the systems that no test runs on
+	GOOS=linux GOARCH=arm64 $(GO) build ./...
+	GOOS=darwin GOARCH=arm64 $(GO) build ./...
+	GOOS=windows GOARCH=amd64 $(GO) build ./...
+	GOOS=windows GOARCH=amd64 $(GO) vet ./...
 
 lint: ## run every linter of .golangci.yml
 	$(LINT) run ./...

@@ -19,7 +19,7 @@ var rows = [][]string{
 	{"pipeline"},
 	{"baseline", "promotion", "smoke"},
 	{"training", "modelimage", "serving", "forge", "ci"},
-	{"sandbox", "git", "registry"},
+	{"sandbox", "git", "registry", "atomicfile"},
 	{"attest"},
 	{"config", "report", "proposal", "signing"},
 	{"gate", "estimator"},

@@ -8,8 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/weighlock/weighlock/internal/atomicfile"
 	"github.com/weighlock/weighlock/internal/ci"
 	"github.com/weighlock/weighlock/internal/forge"
 	"github.com/weighlock/weighlock/internal/gate"
@@ -288,7 +287,7 @@ func (a *action) handOver(folder, model string) error {
 		if err != nil {
 			return fmt.Errorf("hand over to the next job: %w", err)
 		}
-		if err := renameio.WriteFile(filepath.Join(to, name), content, 0o644); err != nil {
+		if err := atomicfile.WriteFile(filepath.Join(to, name), content, 0o644); err != nil {
 			return fmt.Errorf("hand over to the next job: %w", err)
 		}
 	}

@@ -10,9 +10,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/weighlock/weighlock/internal/atomicfile"
 	"github.com/weighlock/weighlock/internal/config"
 	"github.com/weighlock/weighlock/internal/dataset"
 	"github.com/weighlock/weighlock/internal/metric"
@@ -223,18 +223,7 @@ func writeNew(files []newFile, force bool) error {
 
 func writeOne(f newFile, force bool) error {
 	if force {
-		return renameio.WriteFile(f.path, f.content, 0o644)
+		return atomicfile.WriteFile(f.path, f.content, 0o644)
 	}
-	pending, err := renameio.NewPendingFile(f.path, renameio.WithPermissions(0o644), renameio.WithTempDir(filepath.Dir(f.path)))
-	if err != nil {
-		return err
-	}
-	defer func() { _ = pending.Cleanup() }()
-	if _, err := pending.Write(f.content); err != nil {
-		return err
-	}
-	if err := pending.Sync(); err != nil {
-		return err
-	}
-	return os.Link(pending.Name(), f.path) // unlike a rename, a link replaces nothing
+	return atomicfile.WriteNew(f.path, f.content, 0o644)
 }

@@ -11,9 +11,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/weighlock/weighlock/internal/atomicfile"
 	"github.com/weighlock/weighlock/internal/dataset"
 	"github.com/weighlock/weighlock/internal/metric"
 	"github.com/weighlock/weighlock/internal/registry"
@@ -69,7 +69,7 @@ and in the server.`, codeDone, codeMisconfigured, "4    the model is damaged", c
 				_, err = io.Copy(w.stdout, &content)
 				return err
 			}
-			return renameio.WriteFile(output, content.Bytes(), 0o644)
+			return atomicfile.WriteFile(output, content.Bytes(), 0o644)
 		},
 	}
 	f := c.Flags()

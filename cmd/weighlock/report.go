@@ -9,9 +9,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/google/renameio/v2"
 	"github.com/spf13/cobra"
 
+	"github.com/weighlock/weighlock/internal/atomicfile"
 	"github.com/weighlock/weighlock/internal/report"
 )
 
@@ -73,7 +73,7 @@ only what a job you trust has written, and let weighlock action judge what stran
 			if err := render(w, &content, r); err != nil {
 				return err
 			}
-			return renameio.WriteFile(output, content.Bytes(), 0o644)
+			return atomicfile.WriteFile(output, content.Bytes(), 0o644)
 		},
 	}
 	c.Flags().StringVarP(&format, "format", "f", "text", "one of "+names)

@@ -10,8 +10,7 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/weighlock/weighlock/internal/atomicfile"
 	"github.com/weighlock/weighlock/internal/baseline"
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/metric"
@@ -151,7 +150,7 @@ func storeSeeds(ctx context.Context, o AAOptions, law *law, seeds baseline.Seeds
 		return fail(gate.Unavailable, err, "")
 	}
 	result.File = filepath.Join(folder, SeedsFile)
-	if err := renameio.WriteFile(result.File, raw, 0o644); err != nil {
+	if err := atomicfile.WriteFile(result.File, raw, 0o644); err != nil {
 		return fail(gate.Unavailable, err, "")
 	}
 	if !o.Attach {

@@ -12,8 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 
-	"github.com/google/renameio/v2"
-
+	"github.com/weighlock/weighlock/internal/atomicfile"
 	"github.com/weighlock/weighlock/internal/config"
 	"github.com/weighlock/weighlock/internal/evaluation"
 	"github.com/weighlock/weighlock/internal/registry"
@@ -74,7 +73,7 @@ func write(ctx context.Context, law *law, weighed outcome, r *report.Report) err
 	if err != nil {
 		return err
 	}
-	return renameio.WriteFile(filepath.Join(folder, ReportFile), encoded, 0o644)
+	return atomicfile.WriteFile(filepath.Join(folder, ReportFile), encoded, 0o644)
 }
 
 // clear removes the last run's output, and what a killed run left of its own: files under a hidden name, which become
@@ -103,7 +102,7 @@ func ignoreInGit(root string) error {
 	if _, err := os.Stat(file); err == nil {
 		return nil
 	}
-	return renameio.WriteFile(file, []byte("*\n"), 0o644)
+	return atomicfile.WriteFile(file, []byte("*\n"), 0o644)
 }
 
 func writeContender(folder string, rows evaluation.Rows, c *contender) error {
@@ -111,10 +110,10 @@ func writeContender(folder string, rows evaluation.Rows, c *contender) error {
 	if err != nil {
 		return err
 	}
-	if err := renameio.WriteFile(filepath.Join(folder, EvaluationFile), encoded, 0o644); err != nil {
+	if err := atomicfile.WriteFile(filepath.Join(folder, EvaluationFile), encoded, 0o644); err != nil {
 		return err
 	}
-	predictions, err := renameio.NewPendingFile(filepath.Join(folder, PredictionsFile), renameio.WithPermissions(0o644))
+	predictions, err := atomicfile.Create(filepath.Join(folder, PredictionsFile), 0o644)
 	if err != nil {
 		return err
 	}
@@ -153,7 +152,7 @@ func writeFiles(folder string, files map[string][]byte) error {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return err
 		}
-		if err := renameio.WriteFile(file, files[name], 0o644); err != nil {
+		if err := atomicfile.WriteFile(file, files[name], 0o644); err != nil {
 			return err
 		}
 	}
@@ -180,7 +179,7 @@ func copyFile(file string, files fs.FS, name string) error {
 		return err
 	}
 	defer func() { _ = from.Close() }()
-	to, err := renameio.NewPendingFile(file, renameio.WithPermissions(0o644))
+	to, err := atomicfile.Create(file, 0o644)
 	if err != nil {
 		return err
 	}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package stats
 
 import (
@@ -23,21 +25,6 @@ func processorTime() time.Duration {
 		return 0
 	}
 	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
-}
-
-// scoredRows are rows with a class and two correlated scores.
-func scoredRows(n int, share float64) (positive []bool, b, c []float64) {
-	random := rand.New(rand.NewPCG(1, 2))
-	positive, b, c = make([]bool, n), make([]float64, n), make([]float64, n)
-	for i := range b {
-		positive[i] = random.Float64() < share
-		shared := random.NormFloat64()
-		if positive[i] {
-			shared++
-		}
-		b[i], c[i] = shared+random.NormFloat64()/2, shared+random.NormFloat64()/2
-	}
-	return positive, b, c
 }
 
 // BenchmarkThreeMetricsMillion is what the gate does with three metrics of 1,000,000 paired rows, once their influence

@@ -327,3 +327,18 @@ func TestAreaWalkIsTheArea(t *testing.T) {
 		t.Error("one class is accepted")
 	}
 }
+
+// scoredRows are rows with a class and two correlated scores.
+func scoredRows(n int, share float64) (positive []bool, b, c []float64) {
+	random := rand.New(rand.NewPCG(1, 2))
+	positive, b, c = make([]bool, n), make([]float64, n), make([]float64, n)
+	for i := range b {
+		positive[i] = random.Float64() < share
+		shared := random.NormFloat64()
+		if positive[i] {
+			shared++
+		}
+		b[i], c[i] = shared+random.NormFloat64()/2, shared+random.NormFloat64()/2
+	}
+	return positive, b, c
+}
