@@ -38,6 +38,7 @@ var owners = map[string][]string{
 	"github.com/google/go-github":            {"forge"},
 	"github.com/google/go-containerregistry": {"registry", "modelimage"},
 	"github.com/sethvargo/go-githubactions":  {"ci"},
+	"github.com/google/renameio":             {"atomicfile"},
 }
 
 func TestPackagesImportOnlyLowerRows(t *testing.T) {

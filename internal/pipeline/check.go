@@ -13,6 +13,9 @@ type Found struct {
 	Checks                []dataset.Check
 	// Changed lists, in words, changed rules and changed evaluation rows.
 	Changed []string
+	// ID is the column of ids, "" where there is none, and Judging the ids of the rows that judge, in canonical order.
+	ID      string
+	Judging []string
 }
 
 // Check reads policy and data of the change and of its base, and trains nothing.
@@ -28,5 +31,6 @@ func Check(ctx context.Context, o Options) (Found, error) {
 	return Found{
 		Model: law.effective.Model, Rows: rows.total, Train: rows.train.Rows(), Evaluate: rows.features.Rows(),
 		Checks: rows.checks, Changed: append(append([]string(nil), law.changed...), rows.changed...),
+		ID: law.effective.Data.ID, Judging: rows.evaluation.Keys,
 	}, nil
 }
