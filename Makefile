@@ -1,6 +1,6 @@
 # Weighlock. `make help` lists the targets.
 GO      ?= go
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+VERSION ?= $(patsubst release/%,%,$(shell git describe --tags --always --dirty 2>/dev/null || echo dev))
 LDFLAGS  = -s -w -buildid= -X main.version=$(VERSION)
 SERVERS  = cmd/weighlock/servers/weighlock-server-linux-amd64 cmd/weighlock/servers/weighlock-server-linux-arm64
 LINT     = golangci-lint
