@@ -14,6 +14,7 @@ import (
 
 func newAA(w world) *cobra.Command {
 	var o pipeline.AAOptions
+	var key string
 	c := &cobra.Command{
 		Use:   "aa",
 		Short: "See how the gate treats a model that did not change",
@@ -22,7 +23,9 @@ Train what is checked out several times with other seeds and judge the results a
 each other: how much training alone moves every rule, and how often the gate would have
 blocked a model that did not change. The spread goes to .weighlock/MODEL/seeds.json, and
 with --attach beside the image of this commit: a change that has this image as its
-baseline is then compared as one pipeline with another, and not as two models.`,
+baseline is then compared as one pipeline with another, and not as two models. It is
+signed where there is a key (--key, or WEIGHLOCK_SIGNING_KEY); where the base policy names
+one (image.key), a spread counts only if that key signed it.`,
 			codeDone, codeMisconfigured, codeInvalid, codeUnavailable, codeCancelled),
 		Example: `  weighlock aa
   weighlock aa --trainings 10 --attach`,
@@ -33,6 +36,9 @@ baseline is then compared as one pipeline with another, and not as two models.`,
 				return err
 			}
 			if o.CI, err = ci.Detect(w.getenv); err != nil {
+				return err
+			}
+			if o.Key, err = w.signingKey(key); err != nil {
 				return err
 			}
 			o.Registry, o.Host = w.registry(), w.host(false)
@@ -50,6 +56,7 @@ baseline is then compared as one pipeline with another, and not as two models.`,
 	f.StringVar(&o.Base, "base", "", "base revision, whose law holds; found by git and CI where left out")
 	f.IntVarP(&o.Trainings, "trainings", "n", 5, "how many seeds to train with")
 	f.BoolVar(&o.Attach, "attach", false, "attach the spread to the image of this commit")
+	f.StringVar(&key, "key", "", "private key to sign what is attached; WEIGHLOCK_SIGNING_KEY where left out")
 	return c
 }
 

@@ -16,12 +16,14 @@ import (
 	"github.com/weighlock/weighlock/internal/report"
 )
 
-// The kinds of claims. Each is a standard of its own, and its name says where that is.
+// The kinds of claims. Each but the last is a standard of its own, and its name says where that is; seeds are what training
+// with other seeds did to the rules.
 const (
 	SignatureType  = "https://sigstore.dev/cosign/sign/v1"
 	VerdictType    = "https://in-toto.io/attestation/test-result/v0.1"
 	ProvenanceType = "https://slsa.dev/provenance/v1"
 	BOMType        = "https://cyclonedx.org/bom"
+	SeedsType      = "https://weighlock.dev/seeds/v1"
 )
 
 // BuildType names how a model is built from a commit; docs/deploy.md describes its parameters.
@@ -110,6 +112,11 @@ func statement(subjects []Subject, predicateType string, predicate any) ([]byte,
 // Signature is the claim that cosign makes when it signs an image: this digest, and nothing more.
 func Signature(digest string) ([]byte, error) {
 	return statement([]Subject{{Digest: sha256Digest(digest)}}, SignatureType, struct{}{})
+}
+
+// Seeds is the claim that training the image's commit with other seeds did this, a JSON document.
+func Seeds(digest string, spread json.RawMessage) ([]byte, error) {
+	return statement([]Subject{{Digest: sha256Digest(digest)}}, SeedsType, spread)
 }
 
 // Parse reads a statement.

@@ -11,16 +11,18 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/weighlock/weighlock/internal/attest"
 	"github.com/weighlock/weighlock/internal/evaluation"
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/modelimage"
 	"github.com/weighlock/weighlock/internal/registry"
+	"github.com/weighlock/weighlock/internal/signing"
 )
 
 // AnnotationEvaluation names, on an image, the digest of the rows that judged its model.
 const AnnotationEvaluation = "dev.weighlock.evaluation.digest"
 
-// SeedsType is the artifact type of Seeds beside an image.
+// SeedsType is the artifact type of Seeds beside an image where nobody signed them; a key signs them as attest.Seeds.
 const SeedsType = "application/vnd.weighlock.seeds.v1+json"
 
 // Seeds is what training a commit again with other seeds did to each rule of its policy.
@@ -68,27 +70,76 @@ func (b Baseline) digest() string {
 	return digest
 }
 
-// ReadSeeds reads the spread over training seeds that somebody attached to the baseline's image: of several the one with
-// the most trainings. It is nil where there is none. One that is about another commit does not count.
-func (b Baseline) ReadSeeds(ctx context.Context, images *registry.Repository) (map[string]gate.SeedSpread, error) {
+// KnownSeeds is what is known of the spread over training seeds of a baseline.
+type KnownSeeds struct {
+	// Rules is nil where nobody measured it, or nobody who counts.
+	Rules map[string]gate.SeedSpread
+	// Ignored counts spreads that the law's key has not signed.
+	Ignored int
+}
+
+// ReadSeeds reads the spread over training seeds that is attached to the baseline's image: of several the one with the most
+// trainings. One that is about another commit does not count, and with a key only those that it signed do: whoever may
+// write to a registry could else widen every interval until nothing blocks.
+func (b Baseline) ReadSeeds(ctx context.Context, from Source) (KnownSeeds, error) {
+	var known KnownSeeds
 	if b.Image == "" {
-		return nil, nil
+		return known, nil
 	}
-	attached, err := images.Attachments(ctx, b.digest(), SeedsType)
+	wrong := func(err error) (KnownSeeds, error) {
+		return KnownSeeds{}, fmt.Errorf("read seeds of baseline image %s: %w", b.Image, err)
+	}
+	plain, err := from.Images.Attachments(ctx, b.digest(), SeedsType)
 	if err != nil {
-		return nil, fmt.Errorf("read seeds of baseline image %s: %w", b.Image, err)
+		return wrong(err)
 	}
-	var best map[string]gate.SeedSpread
-	for _, a := range attached {
-		s, err := DecodeSeeds(a.Data)
+	sealed, err := from.Images.Attachments(ctx, b.digest(), signing.BundleType)
+	if err != nil {
+		return wrong(err)
+	}
+	var documents [][]byte
+	for _, a := range plain {
+		if from.Key == nil {
+			documents = append(documents, a.Data)
+		} else {
+			known.Ignored++
+		}
+	}
+	for _, a := range sealed {
+		payload, err := signing.Unverified(a.Data)
+		claim, ok := seedsClaim(payload, err, b.digest())
+		if ok && from.Key != nil {
+			payload, err = from.Key.Open(a.Data)
+			if claim, ok = seedsClaim(payload, err, b.digest()); !ok {
+				known.Ignored++
+			}
+		}
+		if ok {
+			documents = append(documents, claim)
+		}
+	}
+	for _, raw := range documents {
+		s, err := DecodeSeeds(raw)
 		if err != nil {
-			return nil, fmt.Errorf("read seeds of baseline image %s: %w: %w", b.Image, err, registry.ErrInvalid)
+			return wrong(fmt.Errorf("%w: %w", err, registry.ErrInvalid))
 		}
-		if s.Commit == b.Commit && (best == nil || trained(s.Rules) > trained(best)) {
-			best = s.Rules
+		if s.Commit == b.Commit && (known.Rules == nil || trained(s.Rules) > trained(known.Rules)) {
+			known.Rules = s.Rules
 		}
 	}
-	return best, nil
+	return known, nil
+}
+
+// seedsClaim is the spread that a statement claims for an image; false where it is another statement, or none.
+func seedsClaim(payload []byte, err error, digest string) ([]byte, bool) {
+	if err != nil {
+		return nil, false
+	}
+	claim, err := attest.Parse(payload)
+	if err != nil || claim.PredicateType != attest.SeedsType || !claim.IsAbout(digest) {
+		return nil, false
+	}
+	return claim.Predicate, true
 }
 
 func trained(rules map[string]gate.SeedSpread) int {

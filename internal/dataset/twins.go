@@ -341,7 +341,7 @@ func atLeast(k int, chances []float64) float64 {
 		mean, variance := 0.0, 0.0
 		for _, p := range chances {
 			mean += p
-			variance += p * (1 - p)
+			variance += float64(p * (1 - p))
 		}
 		return math.Erfc((float64(k)-0.5-mean)/math.Sqrt(2*variance)) / 2
 	}

@@ -92,6 +92,16 @@ func Seal(a attest.About, key *signing.PrivateKey) (Sealed, error) {
 	return out, err
 }
 
+// SealSeeds signs the spread over training seeds of an image that was made of a
+// commit at the time created.
+func SealSeeds(digest string, spread []byte, created time.Time, key *signing.PrivateKey) (registry.Attachment, error) {
+	statement, err := attest.Seeds(digest, spread)
+	if err != nil {
+		return registry.Attachment{}, err
+	}
+	return sealStatement(statement, attest.SeedsType, created, key)
+}
+
 func sealStatement(statement []byte, kind string, created time.Time, key *signing.PrivateKey) (registry.Attachment, error) {
 	if key == nil {
 		return registry.Attachment{

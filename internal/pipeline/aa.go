@@ -14,7 +14,9 @@ import (
 	"github.com/weighlock/weighlock/internal/baseline"
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/metric"
+	"github.com/weighlock/weighlock/internal/modelimage"
 	"github.com/weighlock/weighlock/internal/registry"
+	"github.com/weighlock/weighlock/internal/signing"
 	"github.com/weighlock/weighlock/internal/training"
 )
 
@@ -28,6 +30,8 @@ type AAOptions struct {
 	Trainings int
 	// Attach puts the spread beside the image of the commit that is checked out.
 	Attach bool
+	// Key signs what is attached; nil where there is none.
+	Key *signing.PrivateKey
 }
 
 // AA is how the gate treats a model that did not change but for the seed of its training.
@@ -66,6 +70,11 @@ func SelfTest(ctx context.Context, o AAOptions) (AA, error) {
 	}
 	if o.Attach && law.dirty {
 		return AA{}, fail(gate.Misconfigured, errors.New("attach seeds: the working tree differs from its commit"), "commit first")
+	}
+	if o.Attach {
+		if err := law.checkSigner("attach seeds", o.Key); err != nil {
+			return AA{}, err
+		}
 	}
 	if law.effective.Data.Evaluate.CrossValidates() {
 		return AA{}, fail(gate.Misconfigured, errors.New("test itself: data.evaluate.folds leaves no rows that only judge"), "give data.evaluate.holdout or path")
@@ -167,7 +176,17 @@ func storeSeeds(ctx context.Context, o AAOptions, law *law, seeds baseline.Seeds
 	if err != nil {
 		return err
 	}
-	if err := images.Attach(ctx, found.Digest, []registry.Attachment{{ArtifactType: baseline.SeedsType, Data: raw}}); err != nil {
+	attachment := registry.Attachment{ArtifactType: baseline.SeedsType, Data: raw}
+	if o.Key != nil {
+		created, err := law.repo.CommitTime(ctx, law.head)
+		if err != nil {
+			return err
+		}
+		if attachment, err = modelimage.SealSeeds(found.Digest, raw, created, o.Key); err != nil {
+			return fail(gate.Misconfigured, err, "")
+		}
+	}
+	if err := images.Attach(ctx, found.Digest, []registry.Attachment{attachment}); err != nil {
 		return err
 	}
 	result.Image = images.Name() + "@" + found.Digest

@@ -52,23 +52,24 @@ func (p push) beside(ctx context.Context, name string) ([]registry.Attachment, m
 	if err != nil {
 		return nil, nil, fail(gate.Misconfigured, err, "")
 	}
-	if err := p.checkKey(); err != nil {
+	if err := p.law.checkSigner("push "+p.saved.Model, p.Key); err != nil {
 		return nil, nil, err
 	}
 	return append(documents, sealed.Attachments...), sealed.Beside, nil
 }
 
-// checkKey: what this key signs must be what the law's key accepts, or the next run could not use the image.
-func (p push) checkKey() error {
-	want, err := p.law.publicKey()
+// checkSigner: what a key signs must be what the law's key accepts, or the next run could not use it. What says what was to
+// be signed.
+func (l *law) checkSigner(what string, key *signing.PrivateKey) error {
+	want, err := l.publicKey()
 	switch {
 	case err != nil || want == nil:
 		return err
-	case p.Key == nil:
-		err = fmt.Errorf("push %s: image.key asks for signed images, and there is no key to sign with", p.saved.Model)
-		return fail(gate.Misconfigured, err, "set WEIGHLOCK_SIGNING_KEY to the private key of "+p.law.effective.Image.Key)
-	case p.Key.Public().Hint() != want.Hint():
-		err = fmt.Errorf("push %s: the signing key is not the one of %s", p.saved.Model, p.law.effective.Image.Key)
+	case key == nil:
+		err = fmt.Errorf("%s: image.key asks for signed images, and there is no key to sign with", what)
+		return fail(gate.Misconfigured, err, "set WEIGHLOCK_SIGNING_KEY to the private key of "+l.effective.Image.Key)
+	case key.Public().Hint() != want.Hint():
+		err = fmt.Errorf("%s: the signing key is not the one of %s", what, l.effective.Image.Key)
 		return fail(gate.Misconfigured, err, "")
 	}
 	return nil

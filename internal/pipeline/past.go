@@ -7,7 +7,6 @@ import (
 
 	"github.com/weighlock/weighlock/internal/baseline"
 	"github.com/weighlock/weighlock/internal/gate"
-	"github.com/weighlock/weighlock/internal/registry"
 )
 
 // past is what images of earlier commits know about this comparison. Nothing of it comes from the change.
@@ -32,13 +31,18 @@ func remember(ctx context.Context, o Options, law *law, weighed outcome) (past, 
 	if weighed.baseline.origin.Image == "" && law.effective.Policy.Anchor == "" {
 		return p, nil // trained again: there is no image to ask, or nobody wants one asked
 	}
-	images, err := registry.Open(ctx, ImageName(law.effective), registryOptions(law, o.Registry))
+	source, err := baselineSource(ctx, o, law)
 	if err != nil {
-		return p, fail(gate.Misconfigured, err, "")
+		return p, err
 	}
-	b := weighed.baseline.origin
-	if p.seeds, err = b.ReadSeeds(ctx, images); err != nil {
+	images, b := source.Images, weighed.baseline.origin
+	seeds, err := b.ReadSeeds(ctx, source)
+	if err != nil {
 		return p, fail(gate.Unavailable, err, "")
+	}
+	if p.seeds = seeds.Rules; seeds.Ignored > 0 {
+		p.warnings = append(p.warnings, fmt.Sprintf("%s over training seeds beside %s %s not signed by %s and did not count: weighlock aa --attach with its private key signs one",
+			count(seeds.Ignored, "spread"), b.Image, were(seeds.Ignored), law.effective.Image.Key))
 	}
 	if p.levels, err = b.ReadLevels(ctx, images); err != nil {
 		return p, fail(gate.Unavailable, err, "")
@@ -57,6 +61,13 @@ func remember(ctx context.Context, o Options, law *law, weighed outcome) (past, 
 		p.warnings = append(p.warnings, fmt.Sprintf("how often these rows have judged is unknown: %v", err))
 	}
 	return p, nil
+}
+
+func were(n int) string {
+	if n == 1 {
+		return "is"
+	}
+	return "are"
 }
 
 // findAnchor scores the model of the revision that the law names. It must have an image, its own or that of an ancestor:
