@@ -3,6 +3,7 @@ package serving
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/weighlock/weighlock/internal/dataset"
@@ -43,6 +44,11 @@ func newFrame(features []Feature, limits Limits) *frame {
 func (f *frame) cell(p *parser, i int) error {
 	c, kind := &f.columns[i], f.features[i].Kind
 	c.filled = true
+	if kind == dataset.Number && p.atNumber() { // nearly all cells
+		v, err := p.digits()
+		c.numbers = append(c.numbers, v)
+		return err
+	}
 	switch next := p.peek(); {
 	case kind == dataset.Number && next == kindNumber:
 		v, err := p.digits()
@@ -150,8 +156,21 @@ func (f *frame) record(p *parser) error {
 	return f.endRow()
 }
 
+// reserve makes room for as many rows as the rest of a request can hold that are as long as its first one.
+func (f *frame) reserve(first, rest int) {
+	more := min(rest/max(first, 1)+1, f.limits.MaxRows)
+	for i := range f.columns {
+		if c := &f.columns[i]; c.numbers != nil {
+			c.numbers = slices.Grow(c.numbers, more)
+		} else {
+			c.texts = slices.Grow(c.texts, more)
+		}
+	}
+}
+
 // list reads an array with one value per name in order; order holds feature numbers, -1 for a column to ignore.
 func (f *frame) list(p *parser, order []int) error {
+	begun := p.pos
 	if err := f.beginRow(); err != nil {
 		return err
 	}
@@ -171,6 +190,9 @@ func (f *frame) list(p *parser, order []int) error {
 	}
 	if n < len(order) {
 		return p.fail("row has %d values, expected %d", n, len(order))
+	}
+	if f.rows == 1 {
+		f.reserve(p.pos-begun, len(p.data)-p.pos)
 	}
 	return nil
 }

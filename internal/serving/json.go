@@ -259,6 +259,11 @@ func (p *parser) number() (float64, error) {
 	return p.digits()
 }
 
+// atNumber tells whether a number stands right at the position, where peek would look behind spaces.
+func (p *parser) atNumber() bool {
+	return p.pos < len(p.data) && (p.data[p.pos]-'0' <= 9 || p.data[p.pos] == '-')
+}
+
 // digits reads the number that stands at the position, as peek has seen.
 func (p *parser) digits() (float64, error) {
 	data, start := p.data, p.pos

@@ -112,7 +112,7 @@ func (s *Server) score(w http.ResponseWriter, r *http.Request, read func(*frame,
 	}
 	s.metrics.scored(t.Rows(), time.Since(begun))
 	// The answer is complete before its first byte leaves: a number that JSON cannot hold must not break it off.
-	out, err := answer(nil, &s.model, predictions)
+	out, err := answer(make([]byte, 0, 256+24*t.Rows()), &s.model, predictions)
 	if err != nil {
 		fail(http.StatusInternalServerError, err.Error())
 		return
