@@ -51,7 +51,7 @@ fmt-check: ## fail when a source is not in the standard format
 update: servers ## rewrite the golden files of the tests
 	$(GO) test ./internal/report ./cmd/weighlock -update
 
-e2e: build ## play the action's whole story with a real engine, runner and registry (twenty minutes the first time)
+e2e: build ## play the action's whole story with a real engine, runner and registry (half an hour the first time)
 	bash .ci/e2e
 
 bench: build ## measure against named peers and print ratios
