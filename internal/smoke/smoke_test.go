@@ -116,7 +116,7 @@ func TestInEngine(t *testing.T) {
 		t.Skip("no container engine answers (docker or podman)")
 	}
 	server := filepath.Join(t.TempDir(), "server")
-	build := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", server, "../../cmd/weighlock-server")
+	build := exec.Command("go", "build", "-tags", "nethttpomithttp2,noparquet", "-trimpath", "-ldflags", "-s -w", "-o", server, "../../cmd/weighlock-server")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
