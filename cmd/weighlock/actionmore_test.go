@@ -29,6 +29,40 @@ func TestFirstPolicyIsJudgedByItsFloors(t *testing.T) {
 	contains(t, l.status(), "failure: ")
 }
 
+// A model that takes another's place is a first run, and its rules are not the old ones: the owner of those has a say.
+func TestOwnersApproveWhatTakesTheirPolicyAway(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.onPush().want(t, 0, "passed")
+	l.propose(func() {
+		l.git("mv", "weighlock.yaml", "fresh.yaml")
+		l.edit("fresh.yaml", "model: diabetes", "model: fresh")
+		l.edit("fresh.yaml", "owners: [mia]", "owners: [ann]")
+	})
+	l.inputs["config"] = "fresh.yaml"
+	l.onPull().want(t, 1, "blocked")
+	contains(t, l.comment(), "This change takes away a law that holds in the repository", "the law of model diabetes, is gone", "an approving review of this commit by mia")
+	approve := func(by string) {
+		l.github.Reviews = append(l.github.Reviews, &forgetest.Review{Pull: 7, Author: by, State: "APPROVED", Commit: l.pull.Head, Submitted: l.github.Now()})
+	}
+	approve("ann") // an owner by the change's own word alone
+	l.onPull().want(t, 1, "blocked")
+	approve("mia")
+	l.onPull().want(t, 0, "passed")
+	// A further model takes nothing away: neither its own workflow nor the old one's configuration is touched.
+	l.pull, l.github.Pulls, l.github.Comments, l.github.Reviews = nil, nil, nil, nil
+	l.git("checkout", "-q", "main")
+	l.propose(func() {
+		if err := exampleFiles("../../examples/healthcare", filepath.Join(l.dir, "second")); err != nil {
+			t.Fatal(err)
+		}
+		l.edit("second/weighlock.yaml", "model: diabetes", "model: second")
+	})
+	l.inputs["config"] = "second/weighlock.yaml"
+	l.onPull().want(t, 0, "passed")
+	contains(t, l.comment(), "passed (first run)")
+}
+
 func TestForksCannotBringTheirOwnWorkflow(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

@@ -91,8 +91,25 @@ func TestTenPullRequestsThatTamperWithTheirGate(t *testing.T) {
 			l.edit("lax.yaml", "margin: 4%}", "margin: 40%}")
 			l.inputs["config"] = "lax.yaml"
 		}, 1, "moved to lax.yaml"},
+		{"moved and renamed at once", func(l *lab) {
+			l.git("mv", "weighlock.yaml", "fresh.yaml")
+			l.edit("fresh.yaml", "model: diabetes", "model: fresh")
+			l.write(".github/workflows/gate.yml", gateWorkflow+"# config: fresh.yaml\n")
+			l.inputs["config"] = "fresh.yaml"
+		}, 1, "configuration: weighlock.yaml, the law of model diabetes, is gone"},
+		{"another configuration by its workflow", func(l *lab) {
+			content, err := os.ReadFile(filepath.Join(l.dir, "weighlock.yaml"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			l.write("fresh.yaml", strings.ReplaceAll(string(content), "model: diabetes", "model: fresh"))
+			l.write(".github/workflows/gate.yml", gateWorkflow+"# config: fresh.yaml\n")
+			l.inputs["config"] = "fresh.yaml"
+		}, 1, ".github/workflows/gate.yml: differs"},
 		{"another model's name", func(l *lab) { l.edit("weighlock.yaml", "model: diabetes", "model: fresh") }, 1, "model: diabetes became fresh"},
 	}
+	// What has no baseline cannot be judged by the base's rules: it is red because the base's law is gone.
+	lawless := map[string]bool{"moved and renamed at once": true, "another configuration by its workflow": true}
 	if len(judges) < 100 {
 		t.Fatal("the table has no rows")
 	}
@@ -112,7 +129,7 @@ func TestTenPullRequestsThatTamperWithTheirGate(t *testing.T) {
 		if !strings.Contains(j.log, tt.named) || !strings.Contains(l.comment()+j.summary, tt.named) {
 			t.Errorf("%s: %q is not named in log and comment\n%s\n%s", tt.name, tt.named, j.log, l.comment())
 		}
-		if j.code == 1 && !judgedByTheBase.MatchString(j.summary) {
+		if j.code == 1 && !lawless[tt.name] && !judgedByTheBase.MatchString(j.summary) {
 			t.Errorf("%s: the base's rules did not judge\n%s", tt.name, j.log)
 		}
 		if j.code != 0 {

@@ -50,7 +50,7 @@ func lawElsewhere(ctx context.Context, o Options) (*law, error) {
 	if err := l.readOld(ctx, file); err != nil {
 		return nil, err
 	}
-	return l, l.settle(o)
+	return l, l.settle(ctx, o)
 }
 
 // candidate reads the other job's predictions. They have to cover exactly the rows that judge, in canonical order.

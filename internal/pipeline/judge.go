@@ -86,7 +86,7 @@ func describe(o Options, law *law, weighed outcome, err error) *report.Report {
 		Policy: report.Policy{
 			Digest: law.effective.LawDigest(), Commit: law.base.Commit, Mode: string(law.effective.Policy.Mode),
 			Inconclusive: law.effective.Policy.Inconclusive, Changed: slices.Clone(law.changed),
-			Owners: slices.Clone(law.effective.Policy.Owners), Waivers: slices.Clone(law.effective.Policy.Waivers.Allow),
+			Owners: slices.Clone(law.owners), Waivers: slices.Clone(law.effective.Policy.Waivers.Allow),
 		},
 		Result: weighed.result, Explanation: weighed.explanation, Observations: weighed.observations,
 		Reveal: law.effective.Policy.Reveal, Judged: weighed.past.judged, Warnings: slices.Clone(weighed.past.warnings),
@@ -157,7 +157,7 @@ func (c *contender) rowMicroseconds() float64 {
 func approvers(given []Approval, law *law) []string {
 	var out []string
 	for _, a := range given {
-		owner := slices.ContainsFunc(law.effective.Policy.Owners, func(name string) bool { return strings.EqualFold(name, a.By) })
+		owner := slices.ContainsFunc(law.owners, func(name string) bool { return strings.EqualFold(name, a.By) })
 		mine := a.Commit == law.reviewed || a.Commit == ""
 		if owner && mine && law.head != "" && !law.dirty && !slices.Contains(out, a.By) {
 			out = append(out, a.By)

@@ -34,8 +34,8 @@ type law struct {
 	// change is what the working tree says, old what the base revision says (nil on a first run), and effective what
 	// holds: the law of the base, the training of the change.
 	change, old, effective *config.File
-	// changed lists what the change would alter in the law, in words.
-	changed []string
+	// changed lists what the change would alter in the law, in words; owners may approve that.
+	changed, owners []string
 	// now is what the tip of the base branch says, where that is known to be another commit than the base revision, and
 	// tipFiles its tree; else nil.
 	now      *config.File
@@ -94,7 +94,7 @@ func readLaw(ctx context.Context, o Options) (*law, error) {
 	if err := l.refuseStale(ctx, file); err != nil {
 		return nil, err
 	}
-	return l, l.settle(o)
+	return l, l.settle(ctx, o)
 }
 
 // refuseStale refuses a branch that left its base branch before the law that holds there now: who may choose where a
@@ -138,26 +138,20 @@ func (l *law) findReviewed(ctx context.Context, o Options) (string, error) {
 }
 
 // settle makes the law that holds out of both configurations, and lists what the change would alter.
-func (l *law) settle(o Options) error {
+func (l *law) settle(ctx context.Context, o Options) error {
 	if l.firstRun {
+		if err := l.guardFirstRun(ctx, o); err != nil {
+			return err
+		}
 		l.effective, l.baseFiles, l.baseFolder = l.change, l.changeFiles, l.folder
 		return nil
 	}
 	effective, changed := config.Effective(l.old, l.change)
-	l.effective, l.changed = effective, append(l.changed, changed...)
+	l.effective, l.changed, l.owners = effective, append(l.changed, changed...), effective.Policy.Owners
 	if l.old.Model != l.change.Model {
 		l.changed = append(l.changed, fmt.Sprintf("model: %s became %s", l.old.Model, l.change.Model))
 	}
-	for _, name := range o.Guarded {
-		same, err := sameFile(l.baseFiles, l.changeFiles, name)
-		if err != nil {
-			return fail(gate.Misconfigured, fmt.Errorf("compare %s with the base revision's: %w", name, err), "")
-		}
-		if !same {
-			l.changed = append(l.changed, name+": differs from the base revision's")
-		}
-	}
-	return nil
+	return l.guardFiles(o)
 }
 
 // sameFile compares a file of two trees; one that is in neither is the same.
@@ -210,17 +204,13 @@ func (l *law) readOld(ctx context.Context, file string) error {
 		return fail(gate.Misconfigured, fmt.Errorf("read %s: %w", shown, fs.ErrNotExist),
 			"a change from a fork cannot bring the first policy, nor move it: do that from a branch of this repository")
 	}
-	// Which of them it is says its content: here is only looked for what may be one, in whatever style of YAML.
-	elsewhere, err := l.repo.Matching(ctx, l.base.Commit, `model["']?[[:space:]]*:[[:space:]]*["']?`+regexp.QuoteMeta(l.change.Model))
+	elsewhere, err := l.repo.Matching(ctx, l.base.Commit, namesModel(l.change.Model))
 	if err != nil {
 		return fail(gate.Unavailable, err, "")
 	}
 	for _, candidate := range elsewhere {
-		if !slices.Contains([]string{".yaml", ".yml"}, path.Ext(candidate)) {
-			continue
-		}
-		old, err := readConfig(l.baseFiles, candidate, short(l.base.Commit)+":"+candidate)
-		if err != nil || old.Model != l.change.Model {
+		old := parsedConfig(l.baseFiles, candidate)
+		if old == nil || old.Model != l.change.Model {
 			continue // some other YAML file with a key of that name
 		}
 		l.old, l.baseFolder = old, path.Dir(candidate)
@@ -229,6 +219,12 @@ func (l *law) readOld(ctx context.Context, file string) error {
 	}
 	l.firstRun = true
 	return nil
+}
+
+// namesModel is a regular expression for a line that may name a model, in whatever style of YAML: whether it does says the
+// file's content.
+func namesModel(model string) string {
+	return `model["']?[[:space:]]*:[[:space:]]*["']?` + regexp.QuoteMeta(model)
 }
 
 // configPath is the configuration file relative to the top level, with slashes.

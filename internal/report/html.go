@@ -67,7 +67,7 @@ func (v pageView) Took() string { return v.took() }
 func (v pageView) Facts() [][2]string { return v.facts() }
 
 // Unapproved says that nobody has agreed to the change of the law.
-func (v pageView) Unapproved() bool { return v.unapproved() && !v.FirstRun }
+func (v pageView) Unapproved() bool { return v.unapproved() }
 
 // FewChecks, FewChanged and FewWarnings are as many as a page can show.
 func (v pageView) FewChecks() []dataset.Check { return few(v.Checks) }

@@ -171,8 +171,8 @@ func runLink(o MarkdownOptions) string {
 // alerts are what makes the numbers less than they seem.
 func (r *Report) alerts() string {
 	var lines []string
-	if r.unapproved() && !r.FirstRun {
-		lines = append(lines, "This change alters the law that judges it. It was judged by the old one:", "")
+	if r.unapproved() {
+		lines = append(lines, r.lawChanged()+":", "")
 	} else if len(r.Policy.Changed) > 0 {
 		lines = append(lines, "This change alters the law, which "+md(clean(strings.Join(r.Policy.ApprovedBy, ", ")))+" approved:", "")
 	}

@@ -112,7 +112,7 @@ func (r *Report) proceed(o MarkdownOptions) string {
 			lines = append(lines, "  - "+c)
 		}
 	}
-	if r.unapproved() && !r.FirstRun && len(r.Policy.Owners) > 0 {
+	if r.unapproved() && len(r.Policy.Owners) > 0 {
 		lines = append(lines, "- The change of the law needs an approving review of this commit by "+md(cleanTo(strings.Join(r.Policy.Owners, " or "), 200))+".")
 	}
 	if link := safeURL(o.RunURL); link != "" {

@@ -101,9 +101,9 @@ func (r *Report) decide(in Inputs) {
 	if r.Decision != gate.Passed && r.Decision != gate.Undecided {
 		return
 	}
-	if len(r.Policy.Changed) > 0 && len(r.Policy.ApprovedBy) == 0 && !r.FirstRun {
+	if len(r.Policy.Changed) > 0 && len(r.Policy.ApprovedBy) == 0 {
 		r.Decision = gate.Blocked
-		r.Reasons = append(r.Reasons, "the change alters the law that judges it, and no owner has approved that")
+		r.Reasons = append(r.Reasons, r.unapprovedReason())
 	}
 	if broken := r.broken(); len(broken) > 0 && r.Decision == gate.Passed {
 		r.Decision = gate.Blocked

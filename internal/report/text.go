@@ -339,11 +339,14 @@ func (r Rule) how() string {
 
 // notes are what else a reader must know: what changed in the law, data checks, waivers, warnings.
 func (t terminal) notes(r *Report) {
-	title := "Changed in the law (judged by the old one)"
-	if by := cleaned(r.Policy.ApprovedBy); len(by) > 0 {
-		title = "Changed in the law (judged by the old one, approved by " + strings.Join(by, ", ") + ")"
+	how := "judged by the old one"
+	if r.FirstRun {
+		how = "no other judged this model"
 	}
-	t.list(title, cleaned(r.Policy.Changed))
+	if by := cleaned(r.Policy.ApprovedBy); len(by) > 0 {
+		how += ", approved by " + strings.Join(by, ", ")
+	}
+	t.list("Changed in the law ("+how+")", cleaned(r.Policy.Changed))
 	var checks []string
 	for _, c := range r.Checks {
 		checks = append(checks, string(c.Severity)+" "+clean(c.Name)+": "+cleanTo(c.Message, 300))
