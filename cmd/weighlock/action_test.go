@@ -156,6 +156,41 @@ func TestWaiverIsBoundToWhatWasShown(t *testing.T) {
 	contains(t, again.log, "was given for another commit")
 }
 
+// TestExactWaiverAsksNoComment: where the policy wants it, no word counts whose value only a comment has, for a workflow of
+// the change itself might have written that.
+func TestExactWaiverAsksNoComment(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.git("checkout", "-q", "main")
+	l.edit("weighlock.yaml", "days: 7}", "days: 7, exact: true}")
+	l.git("commit", "-q", "-a", "-m", "exact waivers")
+	l.git("push", "-q", l.origin, "main")
+	l.propose(l.worse)
+	l.onPull().want(t, 1, "blocked")
+	l.github.Now = func() time.Time { return time.Now().Add(time.Minute) }
+	offered := regexp.MustCompile("`((/weighlock accept .*?) [-0-9.e+]+ at [0-9a-f]+) REASON`").FindAllStringSubmatch(l.comment(), -1)
+	for _, m := range offered {
+		c, event := l.remark("mia", m[2]+" the short form")
+		j := l.act("issue_comment", "refs/heads/main", event)
+		contains(t, j.log, "wants the value and the commit named in it")
+		if got := l.reaction(c); got != "-1" {
+			t.Errorf("%s: got reaction %q", m[2], got)
+		}
+	}
+	j := l.onPull()
+	j.want(t, 1, "blocked")
+	contains(t, j.log, "does not count: the policy wants the value and the commit named in it")
+	for _, m := range offered {
+		c, event := l.remark("mia", m[1]+" the long form")
+		l.act("issue_comment", "refs/heads/main", event).want(t, 0, "passed")
+		if got := l.reaction(c); got != "+1" {
+			t.Errorf("%s: got reaction %q", m[1], got)
+		}
+	}
+	l.onPull().want(t, 0, "passed")
+	contains(t, l.comment(), "passed with a waiver", "the long form")
+}
+
 func TestLawChangesOnlyWithAnOwner(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

@@ -66,7 +66,7 @@ func (a *action) refuses(ctx context.Context, pull forge.Pull, word forge.Accept
 		return "", err
 	}
 	wish := gate.Waiver{By: a.job.Event.Comment.Author, Permission: permission, Given: time.Now()}
-	models, allowed := 0, 0
+	models, allowed, exact := 0, 0, 0
 	for _, file := range a.inputs.configs {
 		f, err := a.configAt(ctx, chain[0], file)
 		if err != nil {
@@ -79,6 +79,9 @@ func (a *action) refuses(ctx context.Context, pull forge.Pull, word forge.Accept
 		policy := f.Policy.Waivers
 		if policy.Allows(wish) && (policy.Author || !strings.EqualFold(wish.By, pull.Author)) {
 			allowed++
+			if policy.Exact {
+				exact++
+			}
 		}
 	}
 	shown, err := a.client.Shown(ctx, pull.Number, a.inputs.key, pull.Head)
@@ -90,6 +93,8 @@ func (a *action) refuses(ctx context.Context, pull forge.Pull, word forge.Accept
 		return fmt.Sprintf("no policy of %s names the model %q", pull.BaseBranch, word.Model), nil
 	case allowed == 0:
 		return fmt.Sprintf("the policy of %s does not let %s waive (permission %q)", pull.BaseBranch, wish.By, permission), nil
+	case exact == allowed && !word.Exact():
+		return fmt.Sprintf("the policy of %s wants the value and the commit named in it, as our comment offers for copying", pull.BaseBranch), nil
 	case word.Commit != "" && !strings.HasPrefix(pull.Head, word.Commit):
 		return fmt.Sprintf("it is for %s, and the pull request is at %s now", word.Commit, pull.Head), nil
 	case word.Commit == "" && shown.Since.IsZero():

@@ -228,6 +228,7 @@ func (p people) waivers(model string) []gate.Waiver {
 		}
 		wish := gate.Waiver{
 			Metric: word.Metric, Slice: word.Slice, By: word.By, Permission: word.Permission, Reason: word.Reason, Given: word.Given, Value: word.Value,
+			Exact: word.Exact(),
 		}
 		if word.About(p.pull.Head, p.shown) {
 			wish.Commit = p.pull.Head

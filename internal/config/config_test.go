@@ -55,7 +55,7 @@ func TestParseReadsEveryKey(t *testing.T) {
 					"demographic_parity_difference": 0.2, "demographic_parity_ratio": 0.8, "equalized_odds_difference": 0.2, "equalized_odds_ratio": 0.8,
 				},
 			}},
-			Waivers: gate.WaiverPolicy{Allow: []string{"maintain", "ada"}, Author: true, Days: 3},
+			Waivers: gate.WaiverPolicy{Allow: []string{"maintain", "ada"}, Author: true, Days: 3, Exact: true},
 		},
 		Image:   Image{Name: "ghcr.io/acme/credit", Key: "keys/weighlock.pub", Base: "ghcr.io/acme/python@sha256:00", Uses: []string{"Ranks applications for a clerk who decides"}, Limits: []string{"Says nothing about firms"}, Licenses: "Apache-2.0"},
 		Comment: CommentOnBlock, PublishError: PublishFail,

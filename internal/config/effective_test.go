@@ -44,6 +44,7 @@ func TestEveryPartOfTheLawComesFromTheBase(t *testing.T) {
 		{"allow: [maintain, ada]", "allow: [read]", "policy.waivers.allow: maintain, ada became read"},
 		{"author: true", "author: false", "policy.waivers.author: true became false"},
 		{"days: 3", "days: 90", "policy.waivers.days: 3 became 90"},
+		{"exact: true", "exact: false", "policy.waivers.exact: true became false"},
 		{"name: ghcr.io/acme/credit", "name: ghcr.io/mallory/credit", "image.name: ghcr.io/acme/credit became ghcr.io/mallory/credit"},
 		{"key: keys/weighlock.pub", "key: keys/mallory.pub", "image.key: keys/weighlock.pub became keys/mallory.pub"},
 		{"base: ghcr.io", "base: evil.example", "image.base: ghcr.io/acme/python@sha256:00 became evil.example/acme/python@sha256:00"},

@@ -31,6 +31,7 @@ func waiverFields(w *gate.WaiverPolicy) []field {
 		{"allow", true, texts(&w.Allow, "permissions or user names", true)},
 		{"author", false, boolean(&w.Author)},
 		{"days", false, whole(&w.Days, 1, 90)},
+		{"exact", false, boolean(&w.Exact)},
 	}
 }
 

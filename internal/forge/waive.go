@@ -208,6 +208,9 @@ func (c *Client) Shown(ctx context.Context, pull int, key, commit string) (Shown
 	return Shown{}, nil
 }
 
+// Exact reports whether a word names the value and the commit that it is about, so that no comment has to be asked.
+func (a Accept) Exact() bool { return a.Value != nil && a.Commit != "" }
+
 // About reports whether a word is about a commit: it names it, or it was given after our comment had shown it. A word
 // from before that names nothing is about an older commit.
 func (a Accept) About(commit string, shown Shown) bool {

@@ -75,6 +75,8 @@ type WaiverPolicy struct {
 	Author bool
 	// Days is how long a waiver holds, 7 where zero.
 	Days int
+	// Exact says that a waiver counts only where it names value and commit itself.
+	Exact bool
 }
 
 // Policy is the law that a change is judged by. The zero values of Mode, Confidence and Inconclusive mean Balanced, 0.95
@@ -243,6 +245,8 @@ type Waiver struct {
 	Commit string
 	// Value is the candidate's value that was accepted; nil where there was none.
 	Value *float64
+	// Exact says that whoever gave it named Value and Commit, which else are those of the comment that they answered.
+	Exact bool
 	// Given is when; it holds until then plus the policy's days.
 	Given time.Time
 }

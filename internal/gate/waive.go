@@ -75,6 +75,8 @@ func (c Change) refuses(w Waiver, rule RuleResult) string {
 		return "the author of a change may not waive its rules"
 	case !c.Policy.Allows(w):
 		return "the policy does not allow them to"
+	case c.Policy.Exact && !w.Exact:
+		return "the policy wants the value and the commit named in it"
 	case w.Given.IsZero() || c.Now.IsZero() || w.Given.After(c.Now):
 		return "its time is unknown or lies in the future"
 	case c.Now.After(w.Given.Add(time.Duration(days) * 24 * time.Hour)):

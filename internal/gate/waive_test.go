@@ -75,6 +75,7 @@ func TestWaiversThatDoNotCount(t *testing.T) {
 		"it was given for another value":    func(w *Waiver, _ *Change) { w.Value = nil },
 		"it has expired after 3 days":       func(_ *Waiver, c *Change) { c.Now = monday.Add(73 * time.Hour) },
 		"it has expired after 7 days":       func(_ *Waiver, c *Change) { c.Now, c.Policy.Days = monday.Add(169*time.Hour), 0 },
+		"wants the value and the commit na": func(_ *Waiver, c *Change) { c.Policy.Exact = true },
 		"lies in the future":                func(_ *Waiver, c *Change) { c.Now = monday.Add(-time.Hour) },
 		"its time is unknown":               func(w *Waiver, _ *Change) { w.Given = time.Time{} },
 		"it names nobody":                   func(w *Waiver, _ *Change) { w.By = "" },
@@ -91,6 +92,15 @@ func TestWaiversThatDoNotCount(t *testing.T) {
 		if got.Decision != Blocked || len(got.Warnings) != 1 || !strings.Contains(got.Warnings[0], want) || got.Rules[0].Waived != nil {
 			t.Errorf("%s %q, want %q", got.Decision, got.Warnings, want)
 		}
+	}
+}
+
+func TestAnExactWaiverCountsWhereThePolicyWantsOne(t *testing.T) {
+	r := decide(t, shifted(2, 0.1, Rule{Metric: "mae", Margin: absolute(1)}))
+	w, c := waiver(nil), change
+	w.Exact, c.Policy.Exact = true, true
+	if got := Apply(r, []Waiver{w}, c); got.Decision != Passed {
+		t.Errorf("%s %q", got.Decision, got.Warnings)
 	}
 }
 
