@@ -57,12 +57,23 @@ func bcaOf(units []float64, m moments, delta float64, o Resampling) bca {
 		x[i] = turn * (v - m.mean)
 	}
 	slices.Sort(x)
+	if o.Resamples == 0 {
+		o.Resamples = min(max(tailDraws/len(x), fewTailResamples), mostTailResamples)
+	}
 	means := o.means(x, 0)
 	for i := range means {
 		means[i] = delta + turn*means[i]
 	}
 	return newBCa(newReplicates(means), delta, acceleration(m))
 }
+
+// The acceleration moves an end far out, where few resamples lie: at 2,000 of them the end of 67 skewed rows moved by a
+// sixteenth of the interval from seed to seed. Short tables get more resamples, for about the work of a long one.
+const (
+	tailDraws         = 1_000_000
+	fewTailResamples  = 2000
+	mostTailResamples = 20_000
+)
 
 // acceleration is Σφ³/(6(Σφ²)^1.5) of the centred values: the jackknife's, without the refits.
 func acceleration(m moments) float64 { return m.m3 / (6 * math.Pow(m.m2, 1.5)) }
