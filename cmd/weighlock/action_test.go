@@ -1,6 +1,7 @@
 package main
 
 import (
+	"net/http"
 	"regexp"
 	"strings"
 	"testing"
@@ -154,6 +155,31 @@ func TestWaiverIsBoundToWhatWasShown(t *testing.T) {
 	again := l.onPull()
 	again.want(t, 1, "blocked")
 	contains(t, again.log, "was given for another commit")
+}
+
+// TestWaiverWithoutTheRightToRunAgain: the waiver counts, and what is left to do by hand is said.
+func TestWaiverWithoutTheRightToRunAgain(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.propose(l.worse)
+	l.onPull().want(t, 1, "blocked")
+	l.github.Fault = func(r *http.Request) *forgetest.Fault {
+		if strings.HasSuffix(r.URL.Path, "/rerun-failed-jobs") {
+			return &forgetest.Fault{Status: http.StatusForbidden, Body: `{"message":"Resource not accessible by integration","documentation_url":"https://docs.github.com/rest"}`}
+		}
+		return nil
+	}
+	offered := regexp.MustCompile("`(/weighlock accept [^`]*) REASON`").FindStringSubmatch(l.comment())
+	if offered == nil {
+		t.Fatalf("no command to copy in\n%s", l.comment())
+	}
+	c, event := l.remark("mia", offered[1]+" agreed")
+	j := l.act("issue_comment", "refs/heads/main", event)
+	j.want(t, 0, "passed")
+	contains(t, j.log, "the failed job has to be run again by hand", "give this job actions: write")
+	if got := l.reaction(c); got != "+1" {
+		t.Errorf("got reaction %q", got)
+	}
 }
 
 // TestExactWaiverAsksNoComment: where the policy wants it, no word counts whose value only a comment has, for a workflow of

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/rogpeppe/go-internal/txtar"
+
 	"github.com/weighlock/weighlock/internal/forge/forgetest"
 )
 
@@ -51,6 +53,9 @@ func (l *lab) inTwo() (weighed, spoken job) {
 	token := l.token
 	l.token, l.inputs = "", map[string]string{"stage": "weigh"}
 	weighed = l.onPull()
+	if _, err := os.Stat(filepath.Join(l.temp, "weighlock")); err != nil {
+		l.t.Fatalf("the first job hands over nothing:\n%s", weighed.log)
+	}
 	l.upload()
 	l.token, l.inputs = token, map[string]string{"check": "status"}
 	l.git("checkout", "-q", "main")
@@ -236,4 +241,52 @@ func TestShallowCheckoutFetchesItsBase(t *testing.T) {
 	l.act("pull_request", "refs/pull/7/merge", l.pullEvent()).want(t, 1, "blocked")
 	contains(t, l.comment(), "image scored again")
 	l.dir = full
+}
+
+// byCommand makes main one commit that trains by a command of its own, from the files of the story about it.
+func (l *lab) byCommand() {
+	l.t.Helper()
+	archive, err := txtar.ParseFile(filepath.Join(top, "testdata", "script", "command.txtar"))
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	l.git("checkout", "-q", "main")
+	for _, f := range archive.Files {
+		switch f.Name {
+		case "command.yaml":
+			l.write("weighlock.yaml", string(f.Data)+"image: {name: "+l.registry+"/acme/diabetes}\n")
+		case "train.py.txt", "predict.py.txt":
+			l.write(strings.TrimSuffix(f.Name, ".txt"), string(f.Data))
+		}
+	}
+	l.git("add", "-A")
+	alone := l.git("commit-tree", "-m", "train by a command", l.git("write-tree"))
+	l.git("reset", "-q", "--hard", alone)
+	l.git("push", "-q", "-f", l.origin, "main")
+}
+
+// TestSecondJobTrainsNoCommand: the baseline's image is missing, and the second job runs no code, the base's neither.
+func TestSecondJobTrainsNoCommand(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is missing: apt-get install python3")
+	}
+	l := newLab(t)
+	l.byCommand()
+	l.propose(func() { l.edit("train.py", "SLOPE = 1.0", "SLOPE = 0.9") })
+	l.pull.HeadRepo = "stranger/model"
+	_, spoken := l.inTwo()
+	spoken.want(t, 5, "unavailable")
+	contains(t, l.status(), "failure: diabetes unavailable: ")
+	contains(t, l.comment(), "none of 1 commits has one", "runs no command to train it again", "push the image of the base branch")
+
+	// With the image of the base revision it judges.
+	l.pull, l.github.Pulls, l.github.Comments, l.inputs = nil, nil, nil, map[string]string{}
+	l.onPush().want(t, 0, "passed")
+	l.git("checkout", "-q", "main")
+	l.propose(func() { l.edit("train.py", "SLOPE = 1.0", "SLOPE = 0.1") })
+	l.pull.HeadRepo = "stranger/model"
+	_, spoken = l.inTwo()
+	spoken.want(t, 1, "blocked")
+	contains(t, l.comment(), "## ❌ Weighlock: diabetes blocked", "stored with its image")
 }

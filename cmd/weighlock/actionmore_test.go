@@ -167,6 +167,42 @@ func TestLFSPointerIsNamed(t *testing.T) {
 	contains(t, l.comment(), "is a Git LFS pointer")
 }
 
+// TestDataInASubmoduleIsNamed: what a submodule holds belongs to another repository, whose revisions nobody reviews here.
+func TestDataInASubmoduleIsNamed(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	other := t.TempDir()
+	content, err := os.ReadFile(filepath.Join(l.dir, "data", "diabetes.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(other, "diabetes.csv"), content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	l.git("-C", other, "init", "-q", "-b", "main")
+	l.git("-C", other, "add", "-A")
+	l.git("-C", other, "commit", "-q", "-m", "data")
+	l.propose(func() {
+		l.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "add", other, "shared")
+		l.edit("weighlock.yaml", "path: data/diabetes.csv", "path: shared/diabetes.csv")
+	})
+	for _, checkedOut := range []bool{false, true} {
+		if checkedOut {
+			l.git("checkout", "-q", "--detach", l.pull.MergeCommit)
+			l.git("-c", "protocol.file.allow=always", "submodule", "--quiet", "update", "--init")
+		} else {
+			l.git("submodule", "--quiet", "deinit", "-f", "--all")
+		}
+		j := l.onPull()
+		j.want(t, 2, "misconfigured")
+		contains(t, j.log, "shared/diabetes.csv: shared is a submodule, whose files weighlock does not read", "commit the table to this repository")
+		contains(t, l.comment(), "shared is a submodule")
+	}
+	// One that holds something else is in nobody's way.
+	l.propose(func() { l.edit("weighlock.yaml", "path: shared/diabetes.csv", "path: data/diabetes.csv") })
+	l.onPull().want(t, 0, "passed")
+}
+
 func TestInputsAreCheckedBeforeAnythingHappens(t *testing.T) {
 	t.Parallel()
 	l := newLab(t)

@@ -5,7 +5,6 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
-	"path/filepath"
 
 	"github.com/weighlock/weighlock/internal/ci"
 	"github.com/weighlock/weighlock/internal/git"
@@ -20,9 +19,7 @@ func (a *action) publish(ctx context.Context, run ci.Run, file string, p people,
 		a.talk("%s names no image, so nothing is pushed", file)
 		return nil
 	}
-	o := pipeline.PushOptions{Options: pipeline.Options{
-		Dir: a.job.Workspace, Config: filepath.FromSlash(file), CI: run, Tool: "weighlock " + version, Registry: a.registry(),
-	}}
+	o := pipeline.PushOptions{Options: a.options(run, file)}
 	if p.pull != nil {
 		o.Reviewed = p.pull.Head
 	}

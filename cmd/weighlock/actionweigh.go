@@ -241,11 +241,16 @@ func (p people) waivers(model string) []gate.Waiver {
 	return out
 }
 
+// options are those of everything that is done with the checkout for one model.
+func (a *action) options(run ci.Run, file string) pipeline.Options {
+	return pipeline.Options{
+		Dir: a.job.Workspace, Config: filepath.FromSlash(file), CI: run, Tool: "weighlock " + version, Registry: a.registry(), Host: a.host(false),
+	}
+}
+
 // one runs the pipeline for one model.
 func (a *action) one(ctx context.Context, run ci.Run, file string, p people) (*report.Report, error) {
-	o := pipeline.Options{
-		Dir: a.job.Workspace, Config: filepath.FromSlash(file), CI: run, Tool: "weighlock " + version, Registry: a.registry(),
-	}
+	o := a.options(run, file)
 	if a.job.Workflow != "" {
 		o.Guarded = []string{a.job.Workflow}
 	}

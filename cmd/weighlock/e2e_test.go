@@ -156,6 +156,11 @@ func TestRunnerStory(t *testing.T) {
 		t.Errorf("images %q after %q", merged.outputs["images"], first.outputs["images"])
 	}
 	contains(t, merged.log, ":approved names "+strings.SplitN(merged.outputs["images"], "@", 2)[1])
+	// A model that a command trains: with the Python of the image, in the sandbox that the runner's container allows.
+	l.byCommand()
+	trained := onPush()
+	expect("training by a command", trained, true, "passed")
+	contains(t, trained.log, "python3 train.py, kept by")
 	owner, _, ok := ownerOf(filepath.Join(l.dir, ".weighlock"))
 	if checkout, _, known := ownerOf(l.dir); !ok || !known || owner != checkout {
 		t.Errorf(".weighlock belongs to %d, the checkout to %d", owner, checkout)

@@ -2,9 +2,13 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"github.com/weighlock/weighlock/internal/gate"
+	"github.com/weighlock/weighlock/internal/pipeline"
 )
 
 // commands makes every subcommand; a new one is a file and a row here.
@@ -20,9 +24,26 @@ func commands(w world) []*cobra.Command {
 func run(ctx context.Context, args []string, w world) int {
 	root := newRoot(w)
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	err := caught(w.getenv("WEIGHLOCK_DEBUG") != "", func() error { return root.ExecuteContext(ctx) })
 	complain(w.stderr, err)
 	return codeOf(err)
+}
+
+// caught turns a panic into an error that means invalid: what went wrong inside decides nothing, and is never a pass. debug
+// lets it through, with its stack.
+func caught(debug bool, work func() error) (err error) {
+	defer func() {
+		if debug {
+			return
+		}
+		if fault := recover(); fault != nil {
+			err = &pipeline.Failure{
+				Decision: gate.Invalid, Err: fmt.Errorf("internal error: %v", fault),
+				Hint: "this is a mistake of weighlock's, not of yours: please report it with what WEIGHLOCK_DEBUG=1 prints",
+			}
+		}
+	}()
+	return work()
 }
 
 func newRoot(w world) *cobra.Command {

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/weighlock/weighlock/internal/baseline"
@@ -90,11 +91,13 @@ func findBaseline(ctx context.Context, o Options, law *law, rows *rows) (*conten
 }
 
 func baselineOf(ctx context.Context, o Options, law *law, rows *rows) (baseline.Baseline, error) {
+	var noImage error
 	if o.Baseline != BaselineRetrain {
 		b, err := baselineImage(ctx, o, law, rows)
 		if err == nil {
 			return b, nil
 		}
+		noImage = err
 		if o.Baseline == BaselineImage || !errors.Is(err, baseline.ErrMissing) {
 			return b, fail(gate.Unavailable, err, "--baseline retrain trains the base revision again instead")
 		}
@@ -102,6 +105,10 @@ func baselineOf(ctx context.Context, o Options, law *law, rows *rows) (baseline.
 	b, err := baseline.TrainAgain(ctx, law.base.Commit, baseJobOf(o, law, rows))
 	if errors.Is(err, sandbox.ErrUnavailable) {
 		return b, trainingFailed(err)
+	}
+	if errors.Is(err, errNoCommands) {
+		return b, fail(gate.Unavailable, fmt.Errorf("%w, and a job that speaks for another one runs no command to train it again", noImage),
+			"push the image of the base branch's newest commit: the publishing workflow does, and can be run again by hand")
 	}
 	if err != nil {
 		return b, fail(gate.Unavailable, err, "")

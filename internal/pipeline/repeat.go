@@ -91,7 +91,8 @@ func describeTraining(in *report.Inputs, law *law, weighed outcome) {
 	if c.opaque != nil {
 		in.Warnings = append(in.Warnings, "the model is "+c.opaque.Kind()+": Weighlock does not open its files, which may hold code; only its own commands read them, in a sandbox")
 	}
-	if t.Command != nil && c.model == nil && (c.opaque == nil || t.Predict == nil) {
+	trainedHere := law.repo != nil
+	if trainedHere && t.Command != nil && c.model == nil && (c.opaque == nil || t.Predict == nil) {
 		in.Warnings = append(in.Warnings, "the model cannot be scored again, so it gets no image: name a train.predict command")
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/weighlock/weighlock/internal/config"
 	"github.com/weighlock/weighlock/internal/dataset"
@@ -228,8 +230,29 @@ func (l *law) readEvaluation(schema dataset.Schema) (table, error) {
 	return t, nil
 }
 
+// submodulePath is a line of .gitmodules.
+var submodulePath = regexp.MustCompile(`(?m)^\s*path\s*=\s*"?([^"\n]*?)"?\s*$`)
+
+// submoduleOf is the submodule that a file of a tree lies in, checked out or not, or "".
+func submoduleOf(files fs.FS, name string) string {
+	modules, err := fs.ReadFile(files, ".gitmodules")
+	if err != nil {
+		return ""
+	}
+	for _, line := range submodulePath.FindAllSubmatch(modules, -1) {
+		if module := string(line[1]); strings.HasPrefix(name, module+"/") {
+			return module
+		}
+	}
+	return ""
+}
+
 // readData reads one file of a tree and names the usual trap of a checkout.
 func readData(files fs.FS, name string) ([]byte, error) {
+	if module := submoduleOf(files, name); module != "" {
+		return nil, fail(gate.Misconfigured, fmt.Errorf("read data: %s: %s is a submodule, whose files weighlock does not read", name, module),
+			"commit the table to this repository, with Git LFS where it is large: a revision of another repository is nothing that is reviewed here")
+	}
 	content, err := fs.ReadFile(files, name)
 	if err != nil {
 		if wrong, ok := errors.AsType[*fs.PathError](err); ok {

@@ -21,7 +21,7 @@ var forSetup = []string{
 
 // environment is the whole environment of a command. first is put in front of PATH.
 func (h Host) environment(w *workspace, first string) []string {
-	path := h.Getenv("PATH")
+	path := h.variable("PATH")
 	if path == "" {
 		path = "/usr/local/bin:/usr/bin:/bin"
 	}
@@ -40,7 +40,7 @@ func (h Host) environment(w *workspace, first string) []string {
 func (h Host) some(names []string) []string {
 	var env []string
 	for _, name := range names {
-		if value := h.Getenv(name); value != "" && !strings.Contains(value, "@") {
+		if value := h.variable(name); value != "" && !strings.Contains(value, "@") {
 			env = append(env, name+"="+value)
 		}
 	}

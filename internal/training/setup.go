@@ -169,7 +169,7 @@ func settle(env string) error {
 func certificates(host Host) []string {
 	var files []string
 	for _, name := range []string{"SSL_CERT_FILE", "SSL_CERT_DIR", "PIP_CERT", "REQUESTS_CA_BUNDLE"} {
-		if value := host.Getenv(name); filepath.IsAbs(value) {
+		if value := host.variable(name); filepath.IsAbs(value) {
 			files = append(files, value)
 		}
 	}
@@ -225,7 +225,7 @@ func setupKey(host Host, argv []string, inputs map[string][]byte) string {
 
 // interpreter tells apart the Pythons that an environment may be bound to: by the file that python3 leads to.
 func interpreter(host Host) string {
-	for _, folder := range filepath.SplitList(host.Getenv("PATH")) {
+	for _, folder := range filepath.SplitList(host.variable("PATH")) {
 		name, err := filepath.EvalSymlinks(filepath.Join(folder, "python3"))
 		if err != nil {
 			continue

@@ -75,7 +75,7 @@ type Tree struct {
 
 // Host is what a command may have of this machine.
 type Host struct {
-	// Getenv reads the environment, of which a command gets a few harmless variables.
+	// Getenv reads the environment, of which a command gets a few harmless variables; nil is an empty one.
 	Getenv func(string) string
 	// Log takes what commands print, cleaned; it may be nil.
 	Log io.Writer
@@ -86,6 +86,14 @@ type Host struct {
 	// Keep is a folder for the files of opaque models, which are not held in memory; it stays as long as any of them is used.
 	// Where it is empty nobody wants them, and Result.Opaque is nil.
 	Keep string
+}
+
+// variable is one of the environment, "" where it has none.
+func (h Host) variable(name string) string {
+	if h.Getenv == nil {
+		return ""
+	}
+	return h.Getenv(name)
 }
 
 // Result is what training handed back: a model that Weighlock can score, an opaque one, or predictions alone.
