@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -95,9 +96,12 @@ func TestInterruptedActionIsGoneAndNeverGreen(t *testing.T) {
 	l.inputs["check"] = "status"
 	l.propose(l.better2) // what would pass, if it came to the end
 	l.git("checkout", "-q", "--detach", l.pull.MergeCommit)
-	begun := time.Now()
-	l.act("pull_request", "refs/pull/7/merge", l.pullEvent()).want(t, 0, "passed")
-	whole := time.Since(begun)
+	var whole time.Duration
+	for range 2 { // the first run does more than the others
+		begun := time.Now()
+		l.act("pull_request", "refs/pull/7/merge", l.pullEvent()).want(t, 0, "passed")
+		whole = time.Since(begun)
+	}
 	dice := rand.New(rand.NewPCG(3, 4))
 	slowest, codes := time.Duration(0), map[int]int{}
 	for i := range interruptions() {
@@ -106,14 +110,15 @@ func TestInterruptedActionIsGoneAndNeverGreen(t *testing.T) {
 		l.github.Unlock()
 		l.run++
 		cmd, _ := l.command("pull_request", "refs/pull/7/merge", l.pullEvent())
-		mark := fmt.Sprint("WEIGHLOCK_TEST_MARK=", l.t.Name(), i)
+		mark := fmt.Sprintf("WEIGHLOCK_TEST_MARK=%d of %d;", i, os.Getpid())
 		cmd.Env = append(cmd.Env, mark)
 		var log bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &log, &log
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		time.Sleep(time.Duration(dice.Int64N(int64(whole))))
+		// Most moments lie at the beginning: the end is the second that GitHub wants between two writes.
+		time.Sleep(time.Duration(math.Pow(dice.Float64(), 3) * float64(whole)))
 		sent := time.Now()
 		if err := cmd.Process.Signal(os.Interrupt); err != nil && !errors.Is(err, os.ErrProcessDone) {
 			t.Fatal(err)
@@ -133,7 +138,7 @@ func TestInterruptedActionIsGoneAndNeverGreen(t *testing.T) {
 		}
 		l.github.Unlock()
 		if left := running(t, mark); len(left) > 0 {
-			t.Errorf("%d: still running: %v", i, left)
+			t.Errorf("%d: exit code %d, still running: %v", i, code, left)
 		}
 	}
 	t.Logf("%d interruptions ended with these exit codes (-1: before the program was up): %v; the slowest took %s", interruptions(), codes, slowest.Round(time.Millisecond))
@@ -142,7 +147,7 @@ func TestInterruptedActionIsGoneAndNeverGreen(t *testing.T) {
 	}
 }
 
-// running lists the processes whose environment holds the mark.
+// running lists, by id and command line, the processes whose environment holds the mark.
 func running(t *testing.T, mark string) []string {
 	t.Helper()
 	entries, err := os.ReadDir("/proc")
@@ -153,7 +158,8 @@ func running(t *testing.T, mark string) []string {
 	for _, e := range entries {
 		environ, err := os.ReadFile(filepath.Join("/proc", e.Name(), "environ"))
 		if err == nil && strings.Contains(string(environ), mark) {
-			out = append(out, e.Name())
+			line, _ := os.ReadFile(filepath.Join("/proc", e.Name(), "cmdline"))
+			out = append(out, e.Name()+" "+strings.ReplaceAll(string(line), "\x00", " "))
 		}
 	}
 	return out
