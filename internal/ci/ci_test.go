@@ -24,7 +24,7 @@ func event(t *testing.T, payload string) string {
 func TestDetect(t *testing.T) {
 	pull := event(t, `{"number":7,"pull_request":{"base":{"ref":"main","sha":"bbb"},"head":{"sha":"hhh"}},"repository":{"default_branch":"main"}}`)
 	group := event(t, `{"merge_group":{"base_sha":"bbb","head_sha":"hhh"},"repository":{"default_branch":"main"}}`)
-	push := event(t, `{"repository":{"default_branch":"trunk"}}`)
+	push := event(t, `{"before":"ppp","repository":{"default_branch":"trunk"}}`)
 	github := func(name, path, ref string) map[string]string {
 		return map[string]string{
 			"GITHUB_ACTIONS": "true", "GITHUB_EVENT_NAME": name, "GITHUB_EVENT_PATH": path, "GITHUB_REF": ref,
@@ -48,7 +48,7 @@ func TestDetect(t *testing.T) {
 		}},
 		{"push to the default branch", github("push", push, "refs/heads/trunk"), Run{
 			System: "github", Event: "push", Repository: "acme/model", URL: link,
-			Change: git.BaseQuery{Checkout: git.ProtectedBranch},
+			Change: git.BaseQuery{Checkout: git.ProtectedBranch, BaseCommit: "ppp"},
 		}},
 		{"push to another branch", github("push", push, "refs/heads/topic"), Run{
 			System: "github", Event: "push", Repository: "acme/model", URL: link,
@@ -77,8 +77,8 @@ func TestDetect(t *testing.T) {
 			Change: git.BaseQuery{Checkout: git.PullRequest, BaseBranch: "main", BaseCommit: "bbb", HeadCommit: "hhh"},
 		}},
 		{"gitlab default branch", map[string]string{
-			"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main",
-		}, Run{System: "gitlab", Event: "push", Change: git.BaseQuery{Checkout: git.ProtectedBranch}}},
+			"GITLAB_CI": "true", "CI_PIPELINE_SOURCE": "push", "CI_COMMIT_BRANCH": "main", "CI_DEFAULT_BRANCH": "main", "CI_COMMIT_BEFORE_SHA": "ppp",
+		}, Run{System: "gitlab", Event: "push", Change: git.BaseQuery{Checkout: git.ProtectedBranch, BaseCommit: "ppp"}}},
 		{"jenkins change", map[string]string{
 			"JENKINS_URL": "http://j", "BUILD_NUMBER": "1", "CHANGE_ID": "9", "CHANGE_TARGET": "main",
 		}, Run{System: "jenkins", Event: "change", Number: 9, Change: git.BaseQuery{Checkout: git.PullRequest, BaseBranch: "main"}}},

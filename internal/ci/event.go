@@ -41,6 +41,7 @@ type Event struct {
 // payload is a webhook payload as GitHub sends it.
 type payload struct {
 	Action      string `json:"action"`
+	Before      string `json:"before"` // the tip of the branch before a push
 	Number      int    `json:"number"`
 	PullRequest struct {
 		State string `json:"state"`

@@ -36,7 +36,7 @@ func readGitHub(env Getenv) (Run, error) {
 		run.Change = git.BaseQuery{Checkout: git.MergeGroup, BaseCommit: p.MergeGroup.BaseSHA, HeadCommit: p.MergeGroup.HeadSHA}
 	case "push", "schedule", "workflow_dispatch":
 		if p.Repository.DefaultBranch != "" && context.Ref == "refs/heads/"+p.Repository.DefaultBranch {
-			run.Change.Checkout = git.ProtectedBranch
+			run.Change.Checkout, run.Change.BaseCommit = git.ProtectedBranch, p.Before
 		}
 	}
 	return run, nil

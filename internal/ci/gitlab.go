@@ -27,7 +27,7 @@ func readGitLab(env Getenv) (Run, error) {
 		return r, nil
 	}
 	if branch := env("CI_COMMIT_BRANCH"); branch != "" && branch == env("CI_DEFAULT_BRANCH") {
-		r.Change.Checkout = git.ProtectedBranch
+		r.Change.Checkout, r.Change.BaseCommit = git.ProtectedBranch, env("CI_COMMIT_BEFORE_SHA")
 	}
 	return r, nil
 }

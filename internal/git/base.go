@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -26,7 +27,7 @@ type BaseQuery struct {
 	// Explicit is the revision given by --base; it wins over everything else.
 	Explicit string
 	Checkout Checkout
-	// BaseCommit is the tip of the base branch that CI names, or "".
+	// BaseCommit is the tip of the base branch that CI names, or ""; on the protected branch itself the tip before.
 	BaseCommit string
 	// Behind says that BaseCommit is where the branch left its base branch, whose tip has to be asked for.
 	Behind bool
@@ -68,7 +69,7 @@ func (r *Repo) FindBase(ctx context.Context, q BaseQuery) (Base, error) {
 		commit, err := r.obtain(ctx, q.BaseCommit)
 		return Base{Commit: commit, How: "base of the merge group"}, err
 	case ProtectedBranch:
-		return r.parentBase(ctx, head, "parent on the protected branch")
+		return r.protectedBase(ctx, head, q.BaseCommit)
 	case Laptop:
 	}
 	return r.laptopBase(ctx, head)
@@ -134,6 +135,27 @@ func (r *Repo) hostMergeBase(ctx context.Context, parents []string) (Base, error
 	commit, err := r.obtain(ctx, parents[0])
 	return Base{Commit: commit, How: "first parent of the pull request's merge commit"}, err
 }
+
+// protectedBase is what the protected branch was at before it got head, where CI says that and head follows it by first
+// parents: several commits that arrive at once are one change, and none of them may write the law for the next. Else it
+// is the parent.
+func (r *Repo) protectedBase(ctx context.Context, head, before string) (Base, error) {
+	base, err := r.parentBase(ctx, head, "parent on the protected branch")
+	if err != nil || base.Commit == "" || !isCommitID(before) || before == base.Commit {
+		return base, err
+	}
+	chain, err := r.FirstParents(ctx, base.Commit, mostPushed)
+	if err != nil {
+		return Base{}, err
+	}
+	if slices.Contains(chain, before) {
+		base = Base{Commit: before, How: "tip of the protected branch before the push"}
+	}
+	return base, nil
+}
+
+// mostPushed is how far behind the tip before is looked for; GitHub names no more commits of one push.
+const mostPushed = 2048
 
 // parentBase is the first parent of head; a root commit has none, which is not an error.
 func (r *Repo) parentBase(ctx context.Context, head, how string) (Base, error) {

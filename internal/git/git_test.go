@@ -1,6 +1,7 @@
 package git
 
 import (
+	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -140,6 +141,9 @@ func TestFindBase(t *testing.T) {
 		{"head that is itself a merge", merge, BaseQuery{Checkout: PullRequest, HeadCommit: merge, BaseCommit: tip}, tip},
 		{"merge group", merge, BaseQuery{Checkout: MergeGroup, BaseCommit: onMain}, onMain},
 		{"protected branch", "main", BaseQuery{Checkout: ProtectedBranch}, onMain},
+		{"protected branch, several commits at once", "main", BaseQuery{Checkout: ProtectedBranch, BaseCommit: root}, root},
+		{"protected branch, pushed with force", "main", BaseQuery{Checkout: ProtectedBranch, BaseCommit: topic}, onMain},
+		{"protected branch, a new one", "main", BaseQuery{Checkout: ProtectedBranch, BaseCommit: strings.Repeat("0", 40)}, onMain},
 		{"first commit", root, BaseQuery{Checkout: ProtectedBranch}, ""},
 		{"laptop, on a branch", "topic", BaseQuery{}, onMain},
 		{"laptop, on main, clean", "main", BaseQuery{}, onMain},
@@ -204,6 +208,7 @@ func TestTheTipOfTheBaseBranchIsAskedFor(t *testing.T) {
 
 func TestShallowCloneFetchesTheParent(t *testing.T) {
 	origin := newRepo(t)
+	root := commit(t, origin, "a", "0")
 	first := commit(t, origin, "a", "1")
 	commit(t, origin, "a", "2")
 	dir := t.TempDir()
@@ -212,9 +217,11 @@ func TestShallowCloneFetchesTheParent(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := clone.FindBase(t.Context(), BaseQuery{Checkout: ProtectedBranch})
-	if err != nil || got.Commit != first {
-		t.Fatalf("got %+v, %v, want %s", got, err, first)
+	for _, before := range []string{"", root} {
+		got, err := clone.FindBase(t.Context(), BaseQuery{Checkout: ProtectedBranch, BaseCommit: before})
+		if want := cmp.Or(before, first); err != nil || got.Commit != want {
+			t.Fatalf("got %+v, %v, want %s", got, err, want)
+		}
 	}
 }
 

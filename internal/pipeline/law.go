@@ -94,7 +94,32 @@ func readLaw(ctx context.Context, o Options) (*law, error) {
 	if err := l.refuseStale(ctx, file); err != nil {
 		return nil, err
 	}
-	return l, l.settle(ctx, o)
+	if err := l.settle(ctx, o); err != nil {
+		return nil, err
+	}
+	return l, l.refuseOutputLinks()
+}
+
+// refuseOutputLinks refuses an output folder that is a symbolic link, or stands behind one: a change that brings such a
+// link would else choose where on this machine a run writes and clears.
+func (l *law) refuseOutputLinks() error {
+	folder := path.Join(l.folder, OutputFolder(l.effective))
+	for at, r := range folder + "/" {
+		if r != '/' {
+			continue
+		}
+		info, err := fs.Lstat(l.changeFiles, folder[:at])
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		if err == nil && !info.IsDir() {
+			err = fmt.Errorf("%s is no folder", folder[:at])
+		}
+		if err != nil {
+			return fail(gate.Misconfigured, fmt.Errorf("write %s: %w", folder, err), "remove it: weighlock writes below a folder of its own")
+		}
+	}
+	return nil
 }
 
 // refuseStale refuses a branch that left its base branch before the law that holds there now: who may choose where a
