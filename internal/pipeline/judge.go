@@ -116,6 +116,9 @@ func describe(o Options, law *law, weighed outcome, err error) *report.Report {
 		}
 	}
 	in.Policy.ApprovedBy = approvers(o.Approvals, law)
+	if law.dirty && len(o.Waivers)+len(o.Approvals) > 0 {
+		in.Warnings = append(in.Warnings, "waivers and approvals do not count, for the working tree differs from its commit: a step before this one has changed or added files that git does not ignore")
+	}
 	describeContenders(&in, weighed)
 	describeTraining(&in, law, weighed)
 	return report.New(in)
