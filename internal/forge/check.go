@@ -115,10 +115,22 @@ const (
 // SetStatus sets a commit status, the form of a check that every code host and every kind of token knows.
 func (c *Client) SetStatus(ctx context.Context, commit, name string, state State, text, url string) error {
 	_, _, err := c.gh.Repositories.CreateStatus(withRepeat(ctx), c.owner, c.repo, commit, &github.RepoStatus{
-		State: new(string(state)), Context: new(cut(name, maxStatusContext)),
-		Description: new(cut(strings.ReplaceAll(text, "\n", " "), maxStatusText)), TargetURL: optional(url),
+		State: new(string(state)), Context: new(cut(strings.Map(statusLetter, name), maxStatusContext)),
+		Description: new(cut(strings.Map(statusLetter, text), maxStatusText)), TargetURL: optional(url),
 	})
 	return explain("set commit status", err)
+}
+
+// statusLetter replaces what a commit status may not hold: GitHub refuses one whose text has a letter of four bytes, and a
+// status that is refused stays yellow.
+func statusLetter(c rune) rune {
+	switch {
+	case c == '\n', c == '\r':
+		return ' '
+	case c > 0xFFFF:
+		return '\uFFFD'
+	}
+	return c
 }
 
 // optional is nil for the empty string.

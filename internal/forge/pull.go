@@ -3,6 +3,7 @@ package forge
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/google/go-github/v60/github"
@@ -59,7 +60,9 @@ func (c *Client) PullsWithHead(ctx context.Context, commit string) ([]Pull, erro
 			return nil, explain("list pull requests", err)
 		}
 		for _, p := range page {
-			if p.GetHead().GetSHA() == commit {
+			// A pull request that is opened meanwhile moves the last of this page to the next one.
+			seen := slices.ContainsFunc(found, func(other Pull) bool { return other.Number == p.GetNumber() })
+			if p.GetHead().GetSHA() == commit && !seen {
 				found = append(found, c.pull(p))
 			}
 		}
@@ -121,28 +124,29 @@ func (c *Client) Approvals(ctx context.Context, number int) ([]Approval, error) 
 	return out, nil
 }
 
-// FirstParents are up to n commits: the tip of a branch or a commit, its first parent, and so on.
+// FirstParents are up to n commits: the tip of a branch or a commit, its first parent, and so on. The code host lists
+// everything that was merged as well, so it is asked again from where a page leaves the first parents.
 func (c *Client) FirstParents(ctx context.Context, rev string, n int) ([]string, error) {
-	parents := map[string]string{}
-	page, _, err := c.gh.Repositories.ListCommits(ctx, c.owner, c.repo, &github.CommitsListOptions{SHA: rev, ListOptions: github.ListOptions{PerPage: 100}})
-	if err != nil {
-		return nil, explain("list commits of "+rev, err)
-	}
-	if len(page) == 0 {
-		return nil, fmt.Errorf("list commits of %.80q: there are none: %w", rev, ErrNotFound)
-	}
-	for _, commit := range page {
-		if len(commit.Parents) > 0 {
-			parents[commit.GetSHA()] = commit.Parents[0].GetSHA()
+	var chain []string
+	for next := rev; next != "" && len(chain) < n; {
+		page, _, err := c.gh.Repositories.ListCommits(ctx, c.owner, c.repo, &github.CommitsListOptions{SHA: next, ListOptions: github.ListOptions{PerPage: 100}})
+		if err != nil {
+			return nil, explain("list commits of "+next, err)
 		}
-	}
-	chain := []string{page[0].GetSHA()}
-	for len(chain) < n {
-		next, ok := parents[chain[len(chain)-1]]
-		if !ok {
-			break
+		if len(page) == 0 {
+			return nil, fmt.Errorf("list commits of %.80q: there are none: %w", next, ErrNotFound)
 		}
-		chain = append(chain, next)
+		known := map[string]*github.RepositoryCommit{}
+		for _, commit := range page {
+			known[commit.GetSHA()] = commit
+		}
+		next = page[0].GetSHA()
+		for commit := known[next]; commit != nil && len(chain) < n; commit = known[next] {
+			chain, next = append(chain, next), ""
+			if len(commit.Parents) > 0 {
+				next = commit.Parents[0].GetSHA()
+			}
+		}
 	}
 	return chain, nil
 }

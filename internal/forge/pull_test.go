@@ -206,7 +206,7 @@ func TestCheckStartsYellowAndAlwaysEnds(t *testing.T) {
 
 func TestStatusIsCutToWhatGitHubTakes(t *testing.T) {
 	s, c := start(t)
-	if err := c.SetStatus(t.Context(), headA, "weighlock", Red, strings.Repeat("ü", 200)+"\nx", ""); err != nil {
+	if err := c.SetStatus(t.Context(), headA, "weighlock", Red, "\U0001F3D9\n"+strings.Repeat("ü", 200), ""); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.Statuses[0]; got.State != "failure" || len([]rune(got.Description)) != 140 {

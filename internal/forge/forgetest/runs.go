@@ -78,6 +78,9 @@ func updateCheck(c *call) answer {
 func createStatus(c *call) answer {
 	var in struct{ State, Context, Description string }
 	c.sent(&in)
+	if strings.ContainsFunc(in.Description+in.Context, func(c rune) bool { return c > 0xFFFF }) {
+		return answer{status: http.StatusUnprocessableEntity, message: "description doesn't accept 4-byte Unicode"}
+	}
 	if len([]rune(in.Description)) > 140 {
 		return answer{status: http.StatusUnprocessableEntity, message: "description is too long (maximum is 140 characters)"}
 	}
