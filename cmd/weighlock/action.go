@@ -112,9 +112,10 @@ func (a *action) dispatch(ctx context.Context) error {
 	return hinted{fmt.Errorf("run in event %s: %s", a.job.Event.Name, why), "on: pull_request, merge_group, push to the default branch, workflow_run, issue_comment, workflow_dispatch or schedule"}
 }
 
-// talk writes one line for people to the log. What could be a workflow command is none any more.
+// talk writes one line for people to the log. What could be a workflow command is none any more: the runner takes one in
+// double square brackets wherever in a line it stands.
 func (a *action) talk(format string, args ...any) {
-	line := strings.NewReplacer("\n", " ", "\r", " ", "\x1b", "").Replace(fmt.Sprintf(format, args...))
+	line := strings.NewReplacer("\n", " ", "\r", " ", "\x1b", "", "##[", "# #[").Replace(fmt.Sprintf(format, args...))
 	_, _ = fmt.Fprintln(a.stderr, "weighlock:", line)
 }
 

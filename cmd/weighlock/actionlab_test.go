@@ -30,6 +30,8 @@ type lab struct {
 	run                   int64
 	inputs                map[string]string
 	token                 string
+	// before is what main was at before a push, or "".
+	before string
 	// temp is the runner's folder of the last job.
 	temp string
 }
@@ -186,7 +188,9 @@ func (l *lab) onPush() job {
 	l.t.Helper()
 	l.git("checkout", "-q", "main")
 	l.run++
-	return l.act("push", "refs/heads/main", map[string]any{"repository": map[string]any{"full_name": "acme/model", "default_branch": "main"}})
+	return l.act("push", "refs/heads/main", map[string]any{
+		"before": l.before, "repository": map[string]any{"full_name": "acme/model", "default_branch": "main"},
+	})
 }
 
 // command is the program as the runner starts it.

@@ -151,7 +151,7 @@ func (s *session) fail(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) || ctx.Err() != nil {
 		return s.cancel(ctx)
 	}
-	complain(s.stderr, err)
+	s.job.Quote(func() { complain(s.stderr, err) })
 	s.add(s.inputs.configs[0], nil, err)
 	return s.finish(ctx)
 }

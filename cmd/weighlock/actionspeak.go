@@ -29,6 +29,12 @@ func (a *action) speakFor(ctx context.Context) error {
 		return err
 	}
 	if run.Event != "pull_request" {
+		if a.job.Event.Name != "workflow_run" { // this job may be the gate, and nobody has judged anything here
+			return hinted{
+				fmt.Errorf("speak for run %d: it was started by %s, and only a pull request's can be spoken for", run.ID, run.Event),
+				"let this job run for pull requests only, and require the job that weighs too",
+			}
+		}
 		a.talk("run %d was started by %s, not by a pull request: nothing to say", run.ID, run.Event)
 		return a.leave("passed", nil)
 	}

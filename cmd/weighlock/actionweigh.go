@@ -94,7 +94,7 @@ func (a *action) obtain(ctx context.Context, run ci.Run) error {
 	}
 	wanted = append(wanted, run.Change.BaseCommit)
 	for _, commit := range wanted {
-		if commit == "" {
+		if strings.Trim(commit, "0") == "" { // a branch that is new was at nothing before
 			continue
 		}
 		if err := repo.Obtain(ctx, commit, a.authorization()); err != nil {
@@ -264,7 +264,10 @@ func (a *action) one(ctx context.Context, run ci.Run, file string, p people) (*r
 	if err != nil || a.inputs.stage != "weigh" {
 		return r, err
 	}
-	return r, a.handOver(filepath.Join(a.job.Workspace, filepath.Dir(filepath.FromSlash(file)), ".weighlock", r.Model), r.Model)
+	if err := a.handOver(filepath.Join(a.job.Workspace, filepath.Dir(filepath.FromSlash(file)), ".weighlock", r.Model), r.Model); err != nil {
+		return nil, &pipeline.Failure{Decision: gate.Unavailable, Err: err} // the report alone would be a pass of which nobody hears
+	}
+	return r, nil
 }
 
 // modelIn is the name of the model that a configuration is about, or "" where that cannot be read.

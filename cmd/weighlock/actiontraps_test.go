@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// TestSecondJobIsNoGateOfAQueue: nobody has judged a merge group in the job that only speaks, and it may be the one that
+// is required.
+func TestSecondJobIsNoGateOfAQueue(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.propose(l.worse)
+	l.onPull().want(t, 1, "blocked")
+	l.github.Runs[len(l.github.Runs)-1].Event = "merge_group"
+	l.inputs["stage"] = "speak"
+	ref := "refs/heads/gh-readonly-queue/main/pr-7-" + l.pull.Base
+	j := l.act("merge_group", ref, map[string]any{
+		"action": "checks_requested", "repository": map[string]any{"full_name": "acme/model", "default_branch": "main"},
+		"merge_group": map[string]any{"base_sha": l.pull.Base, "head_sha": l.pull.MergeCommit, "head_ref": ref},
+	})
+	if j.code != 2 || j.outputs["decision"] == "passed" {
+		t.Errorf("exit code %d, decision %q", j.code, j.outputs["decision"])
+	}
+	contains(t, j.log, "started by merge_group, and only a pull request's can be spoken for", "require the job that weighs too")
+}
+
+// TestCommitsOfOnePushAreOneChange: the first of two commits that arrive at once writes no law for the second, and what it
+// changes is not overlooked.
+func TestCommitsOfOnePushAreOneChange(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	if err := exampleFiles("../../examples/healthcare", filepath.Join(l.dir, "models", "one")); err != nil {
+		t.Fatal(err)
+	}
+	l.edit("models/one/weighlock.yaml", "model: diabetes", "model: one")
+	l.edit("models/one/weighlock.yaml", "policy:\n", "image: {name: "+l.registry+"/acme/one}\npolicy:\n")
+	commit := func(files ...func()) string {
+		t.Helper()
+		for _, change := range files {
+			change()
+		}
+		l.git("add", "-A")
+		l.git("commit", "-q", "--allow-empty", "-m", "a change")
+		l.git("push", "-q", l.origin, "main")
+		return l.git("rev-parse", "HEAD")
+	}
+	l.before = commit()
+	l.inputs["config"] = "weighlock.yaml models/one/weighlock.yaml"
+	commit(func() { l.edit("models/one/weighlock.yaml", "[ltg, glu]", "[glu]") })
+	commit()
+	j := l.onPush()
+	j.want(t, 0, "passed")
+	contains(t, j.outputs["images"], "acme/one@sha256:")
+
+	l.inputs["config"], l.before = "weighlock.yaml", l.git("rev-parse", "HEAD")
+	commit(func() { l.edit("weighlock.yaml", "margin: 4%}", "margin: 40%}") })
+	commit()
+	j = l.onPush()
+	j.want(t, 1, "blocked")
+	contains(t, j.summary, "became margin 40%")
+}
+
+// TestOutputGoesThroughNoLink: a change that brings a link chooses no place where a run writes or clears.
+func TestOutputGoesThroughNoLink(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{".weighlock", ".weighlock/diabetes"} {
+		l := newLab(t)
+		outside := t.TempDir()
+		if err := os.Mkdir(filepath.Join(outside, "model"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		l.propose(func() {
+			link := filepath.Join(l.dir, filepath.FromSlash(at))
+			if err := os.MkdirAll(filepath.Dir(link), 0o755); err != nil {
+				t.Fatal(err)
+			}
+			if err := os.Symlink(outside, link); err != nil {
+				t.Fatal(err)
+			}
+			l.git("add", "-f", at)
+		})
+		l.onPull().want(t, 2, "misconfigured")
+		contains(t, l.comment(), "is no folder")
+		found, err := os.ReadDir(outside)
+		if err != nil || len(found) != 1 {
+			t.Errorf("%s: written to outside: %v, %v", at, found, err)
+		}
+	}
+}
+
+// TestUncommittedFilesAreNamedWhereAWaiverWaits: nobody saw what such a tree holds, and the reason must not be a riddle.
+func TestUncommittedFilesAreNamedWhereAWaiverWaits(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.propose(l.worse)
+	l.onPull().want(t, 1, "blocked")
+	for _, m := range regexp.MustCompile("`(/weighlock accept [^`]*) REASON`").FindAllStringSubmatch(l.comment(), -1) {
+		l.remark("mia", m[1]+" the sensor was replaced")
+	}
+	l.write("venv/pip", "made by a step before")
+	j := l.onPull()
+	j.want(t, 1, "blocked")
+	contains(t, j.log, "waivers and approvals do not count, for the working tree differs from its commit")
+}
+
+// TestHandingOverNothingIsNoPass: else the job is green, and its reason is told to nobody.
+func TestHandingOverNothingIsNoPass(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.propose(func() { l.edit("weighlock.yaml", "[ltg, glu]", "[glu]") })
+	l.token, l.inputs = "", map[string]string{"stage": "weigh"}
+	l.git("checkout", "-q", "--detach", l.pull.MergeCommit)
+	l.run++
+	cmd, temp := l.command("pull_request", "refs/pull/7/merge", l.pullEvent())
+	if err := os.WriteFile(filepath.Join(temp, handedOver), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != 5 {
+		t.Errorf("%v\n%s", err, out)
+	}
+	contains(t, string(out), "hand over to the next job: ")
+}
+
+func TestTalkIsNoCommand(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	a := &action{world: world{stderr: &log}}
+	a.talk("entry %q\n::error::x\r##[add-mask]e\x1b[2J", "##[set-output name=decision]passed")
+	if got := log.String(); strings.Contains(got, "##[") || strings.Contains(got, "\x1b") || strings.Count(got, "\n") != 1 {
+		t.Errorf("got %q", got)
+	}
+}
