@@ -40,6 +40,9 @@ func (a *action) speakFor(ctx context.Context) error {
 	}
 	s := a.newSession(run.Head)
 	s.run, s.attempt = run.ID, run.Attempt
+	if a.job.Event.Name == "workflow_run" && slices.Contains([]string{"requested", "in_progress"}, a.job.Event.Action) {
+		return s.wait(ctx)
+	}
 	s.begin(ctx)
 	defer s.abandon(ctx)
 	pull, err := a.pullOf(ctx, run)

@@ -29,6 +29,32 @@ func TestSecondJobIsNoGateOfAQueue(t *testing.T) {
 	contains(t, j.log, "started by merge_group, and only a pull request's can be spoken for", "require the job that weighs too")
 }
 
+// TestAGreenStatusEndsWhereAnotherRunBegins: the same commit may head a pull request against a branch with a laxer policy.
+func TestAGreenStatusEndsWhereAnotherRunBegins(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.propose(func() { l.edit("weighlock.yaml", "[ltg, glu]", "[glu]") })
+	_, spoken := l.inTwo()
+	spoken.want(t, 0, "passed")
+	contains(t, l.status(), "success: ")
+	run := l.github.Runs[len(l.github.Runs)-1]
+	run.ID, run.Conclusion = run.ID+1, ""
+	for _, check := range []string{"status", "check"} {
+		l.inputs["check"] = check
+		j := l.act("workflow_run", "refs/heads/main", map[string]any{
+			"action": "requested", "repository": map[string]any{"full_name": "acme/model", "default_branch": "main"},
+			"workflow_run": map[string]any{"id": run.ID, "run_attempt": 1, "event": "pull_request", "path": run.Path, "head_sha": run.Head},
+		})
+		if j.code != 0 {
+			t.Errorf("exit code %d\n%s", j.code, j.log)
+		}
+		contains(t, l.status(), "pending: ")
+	}
+	if n := len(l.github.Checks); n != 0 {
+		t.Errorf("%d check runs that nobody ends", n)
+	}
+}
+
 // TestCommitsOfOnePushAreOneChange: the first of two commits that arrive at once writes no law for the second, and what it
 // changes is not overlooked.
 func TestCommitsOfOnePushAreOneChange(t *testing.T) {

@@ -48,6 +48,9 @@ func TestWhereStrangersCodeRunsThereIsNoRight(t *testing.T) {
 				t.Errorf("%s uses pull_request_target", f.Path)
 			}
 			onPull := regexp.MustCompile(`(?m)^on: .*pull_request`).MatchString(text)
+			if onPull && !strings.Contains(text, "edited") {
+				t.Errorf("%s does not run when a pull request gets another base", f.Path)
+			}
 			if onPull && strings.Contains(text, "packages: write") {
 				t.Errorf("%s may write packages in a pull request", f.Path)
 			}
