@@ -8,7 +8,7 @@ LINT     = golangci-lint
 export CGO_ENABLED ?= 0
 
 .DEFAULT_GOAL := all
-.PHONY: all build test demo examples lint fmt fmt-check update bench calibration crash e2e hostile frameworks interop manifests vuln clean help servers platforms $(SERVERS)
+.PHONY: all build test demo examples lint fmt fmt-check update bench calibration crash e2e hostile frameworks interop manifests pictures vuln clean help servers platforms $(SERVERS)
 
 all: fmt-check lint build test ## format check, lint, build and test
 
@@ -74,6 +74,9 @@ frameworks: build ## train, gate, pack and serve with scikit-learn, XGBoost, Lig
 
 manifests: ## decode the manifests of docs/deploy.md with the types of Kubernetes and KServe
 	bash .ci/interop /dev/null manifests
+
+pictures: ## draw every golden report as GitHub and a browser show it, and check the Mermaid charts
+	bash .ci/pictures
 
 vuln: ## look for known vulnerabilities in what is linked
 	govulncheck ./...

@@ -221,7 +221,7 @@ func (l look) markdown() string {
 	cells := make([]string, len(l.heads))
 	lines := make([]string, len(l.heads))
 	for i, h := range l.heads {
-		cells[i], lines[i] = md(h), ":--"
+		cells[i], lines[i] = orElse(md(h), "&nbsp;"), ":--"
 		if l.numbers[i] == 'n' {
 			lines[i] = "--:"
 		}
@@ -242,7 +242,11 @@ func (l look) markdown() string {
 func (r *Report) closerSections() []section {
 	var out []section
 	for _, l := range r.looks() {
-		out = append(out, section{"a closer look", l.rank, folded(l.plainTitle(), "**"+md(l.title)+"**\n\n"+l.markdown())})
+		body := l.markdown()
+		if l.title != l.plainTitle() {
+			body = "**" + md(l.title) + "**\n\n" + body
+		}
+		out = append(out, section{"a closer look", l.rank, folded(l.plainTitle(), body)})
 	}
 	return out
 }

@@ -222,7 +222,7 @@ func ruleTable(rules []Rule) string {
 		if r.tone() == "plain" {
 			verdict = r.standing()
 		}
-		b.WriteString(row(emoji[r.tone()], md(r.name())+"<br><sub>"+r.betterWord()+"</sub>", r.value(r.Baseline),
+		b.WriteString(row(emoji[r.tone()], md(r.name())+"<br><sub>"+strings.ReplaceAll(r.betterWord(), " ", "&nbsp;")+"</sub>", r.value(r.Baseline),
 			"**"+r.value(r.Candidate)+"**", r.change(), r.interval(), r.limit(), verdict))
 	}
 	return b.String()

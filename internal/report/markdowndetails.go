@@ -24,14 +24,14 @@ func (r Rule) used() *float64 {
 // marginSection draws how much of each margin is used, and says it in numbers for readers that show no charts.
 func (r *Report) marginSection() string {
 	var names, bars, full, words []string
-	top := 1.5
+	top, drawn := 1.5, false
 	for i, rule := range r.Rules {
 		u := rule.used()
 		if u == nil || len(names) == mostBars {
 			continue
 		}
 		share := min(max(*u, 0), 3)
-		top = max(top, share*1.1)
+		top, drawn = max(top, share*1.1), drawn || share > 0
 		names = append(names, chartName(rule, i))
 		bars = append(bars, fmt.Sprintf("%.0f", 100*share))
 		full = append(full, "100")
@@ -40,10 +40,14 @@ func (r *Report) marginSection() string {
 	if len(names) == 0 {
 		return ""
 	}
-	chart := "```mermaid\nxychart-beta\n    title \"Share of the margin used, in percent\"\n" +
+	// Mermaid's own colours are too pale for bars, and its line does not look like a limit.
+	chart := "```mermaid\n%%{init: {\"themeVariables\": {\"xyChart\": {\"plotColorPalette\": \"#4c8dd6, #d1242f\"}}}}%%\nxychart-beta\n    title \"Share of the margin used, in percent\"\n" +
 		"    x-axis [" + strings.Join(names, ", ") + "]\n" +
 		fmt.Sprintf("    y-axis \"%%\" 0 --> %.0f\n", 100*top) +
 		"    bar [" + strings.Join(bars, ", ") + "]\n    line [" + strings.Join(full, ", ") + "]\n```\n\n"
+	if !drawn || len(names) < 2 { // an empty chart, or one without the line, says less than the words
+		chart = ""
+	}
 	var b strings.Builder
 	for _, w := range words {
 		b.WriteString("- " + md(w) + "\n")
