@@ -5,13 +5,44 @@ import (
 	"encoding/base64"
 	"fmt"
 	"os"
+	"slices"
 
 	"github.com/weighlock/weighlock/internal/ci"
+	"github.com/weighlock/weighlock/internal/forge"
 	"github.com/weighlock/weighlock/internal/git"
 	"github.com/weighlock/weighlock/internal/pipeline"
 	"github.com/weighlock/weighlock/internal/promotion"
 	"github.com/weighlock/weighlock/internal/signing"
 )
+
+// mostGrouped is how many commits of one push are looked up.
+const mostGrouped = 20
+
+// baseOfPush is what the newest pull request of a push is compared with. A queue merges several pull requests in one push:
+// each was judged against the one before it, and what people said about that one is not said again here.
+func (a *action) baseOfPush(ctx context.Context, plan ci.Plan, before string) (string, error) {
+	if plan != ci.Publish || a.client == nil || before == "" {
+		return before, nil
+	}
+	repo, err := git.Open(ctx, a.job.Workspace)
+	if err != nil {
+		return "", err
+	}
+	chain, err := repo.FirstParents(ctx, "HEAD", mostGrouped)
+	if err != nil {
+		return "", err
+	}
+	for _, commit := range chain[1:max(1, slices.Index(chain, before))] {
+		merged, err := a.client.PullsOfCommit(ctx, commit)
+		if err != nil {
+			return before, a.optional(ctx, err)
+		}
+		if slices.ContainsFunc(merged, func(p forge.Pull) bool { return p.BaseBranch == a.job.Event.DefaultBranch }) {
+			return commit, nil
+		}
+	}
+	return before, nil
+}
 
 // publish pushes the image of a model that passed, and lets the tag of deployers follow it.
 func (a *action) publish(ctx context.Context, run ci.Run, file string, p people, s *session) error {

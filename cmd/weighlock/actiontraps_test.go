@@ -91,6 +91,29 @@ func TestCommitsOfOnePushAreOneChange(t *testing.T) {
 	contains(t, j.summary, "became margin 40%")
 }
 
+// TestPullRequestsOfOnePushAreJudgedOneByOne: a queue merges two at once, and an owner has approved the law of the first.
+func TestPullRequestsOfOnePushAreJudgedOneByOne(t *testing.T) {
+	t.Parallel()
+	for _, branch := range []string{"main", "dev"} {
+		l := newLab(t)
+		l.before = l.git("rev-parse", "main")
+		l.propose(func() { l.edit("weighlock.yaml", "margin: 4%}", "margin: 40%}") })
+		l.merge()
+		l.pull.BaseRef = branch
+		l.git("commit", "-q", "--allow-empty", "-m", "another (#8)")
+		l.git("push", "-q", l.origin, "main")
+		second := *l.pull
+		second.Number, second.BaseRef, second.MergeCommit = 8, "main", l.git("rev-parse", "HEAD")
+		l.github.Pulls = append(l.github.Pulls, &second)
+		if j := l.onPush(); branch == "main" {
+			j.want(t, 0, "passed")
+		} else { // what went into another branch was judged by that one's law
+			j.want(t, 1, "blocked")
+			contains(t, j.summary, "became margin 40%")
+		}
+	}
+}
+
 // TestOutputGoesThroughNoLink: a change that brings a link chooses no place where a run writes or clears.
 func TestOutputGoesThroughNoLink(t *testing.T) {
 	t.Parallel()

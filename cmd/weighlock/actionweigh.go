@@ -33,6 +33,9 @@ func (a *action) weigh(ctx context.Context, plan ci.Plan) error {
 	if err := a.obtain(ctx, run); err != nil {
 		return s.fail(ctx, err)
 	}
+	if run.Change.BaseCommit, err = a.baseOfPush(ctx, plan, run.Change.BaseCommit); err != nil {
+		return s.fail(ctx, err)
+	}
 	people, err := a.people(ctx, plan)
 	if err != nil {
 		return s.fail(ctx, err)
