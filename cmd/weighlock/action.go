@@ -127,7 +127,7 @@ func readInputs(job *ci.Actions) (inputs, error) {
 	defaults := []struct {
 		value   *string
 		initial string
-	}{{&in.key, "weighlock"}, {&in.check, "none"}, {&in.stage, "all"}, {&in.artifact, "weighlock"}}
+	}{{&in.check, "none"}, {&in.stage, "all"}, {&in.artifact, "weighlock"}}
 	for _, d := range defaults {
 		if *d.value == "" {
 			*d.value = d.initial
@@ -144,6 +144,9 @@ func readInputs(job *ci.Actions) (inputs, error) {
 			}
 		}
 	}
+	if in.key == "" {
+		in.key = defaultKey(in.configs)
+	}
 	for _, c := range []struct{ name, value, choices string }{
 		{"check", in.check, "none check status"}, {"stage", in.stage, "all weigh speak"},
 	} {
@@ -151,10 +154,19 @@ func readInputs(job *ci.Actions) (inputs, error) {
 			return in, fmt.Errorf("read inputs: %s is %q, want one of %s", c.name, c.value, strings.ReplaceAll(c.choices, " ", ", "))
 		}
 	}
-	if len(in.key) > 60 || strings.ContainsAny(in.key, "\r\n\x00<>") {
-		return in, errors.New("read inputs: key is longer than 60 letters or has strange ones")
+	if len(in.key) > 120 || strings.ContainsAny(in.key, "\r\n\x00<>") {
+		return in, fmt.Errorf("read inputs: key %.130q is longer than 120 bytes or has strange letters", in.key)
 	}
 	return in, nil
+}
+
+// defaultKey names a single configuration, for jobs of a matrix with one each would paint over each other's results: the
+// last one's green status over another one's red.
+func defaultKey(configs []string) string {
+	if len(configs) == 1 && configs[0] != pipeline.DefaultConfig {
+		return "weighlock " + configs[0]
+	}
+	return "weighlock"
 }
 
 // registry is how to reach the registry: the inputs win, for HOME is not the runner's here.

@@ -208,7 +208,7 @@ func TestInputsAreCheckedBeforeAnythingHappens(t *testing.T) {
 	l := newLab(t)
 	l.propose(l.worse)
 	for _, bad := range []map[string]string{
-		{"check": "badge"}, {"stage": "train"}, {"config": "../weighlock.yaml"}, {"config": "/etc/passwd"}, {"paths": "a/../../b"}, {"key": strings.Repeat("k", 61)},
+		{"check": "badge"}, {"stage": "train"}, {"config": "../weighlock.yaml"}, {"config": "/etc/passwd"}, {"paths": "a/../../b"}, {"key": strings.Repeat("k", 121)},
 	} {
 		l.inputs = bad
 		if j := l.act("pull_request", "refs/pull/7/merge", l.pullEvent()); j.code != 2 || !strings.Contains(j.log, "read inputs") {

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestSecondJobIsNoGateOfAQueue: nobody has judged a merge group in the job that only speaks, and it may be the one that
@@ -111,6 +113,37 @@ func TestPullRequestsOfOnePushAreJudgedOneByOne(t *testing.T) {
 			j.want(t, 1, "blocked")
 			contains(t, j.summary, "became margin 40%")
 		}
+	}
+}
+
+// TestJobsOfAMatrixDoNotPaintOverEachOther: of two jobs of one run, each with a configuration of its own, the first is red.
+func TestJobsOfAMatrixDoNotPaintOverEachOther(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	if err := exampleFiles("../../examples/healthcare", filepath.Join(l.dir, "models", "two")); err != nil {
+		t.Fatal(err)
+	}
+	l.edit("models/two/weighlock.yaml", "model: diabetes", "model: two")
+	l.git("add", "-A")
+	l.git("commit", "-q", "-m", "another model")
+	l.git("push", "-q", l.origin, "main")
+	l.propose(l.worse)
+	l.inputs["check"] = "status"
+	for config, code := range map[string]int{"weighlock.yaml": 1, "models/two/weighlock.yaml": 0} {
+		l.run, l.inputs["config"] = 40, config
+		if j := l.onPull(); j.code != code {
+			t.Errorf("%s: exit code %d, want %d\n%s", config, j.code, code, j.log)
+		}
+	}
+	last := map[string]string{}
+	for _, s := range l.github.Statuses {
+		last[s.Context] = s.State
+	}
+	if diff := cmp.Diff(map[string]string{"weighlock": "failure", "weighlock models/two/weighlock.yaml": "success"}, last); diff != "" {
+		t.Errorf("statuses (-want +got)\n%s", diff)
+	}
+	if n := len(l.github.Snapshot(7)); n != 2 {
+		t.Errorf("%d comments, want one for each job", n)
 	}
 }
 
