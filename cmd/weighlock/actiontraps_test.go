@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -217,4 +218,26 @@ func TestTalkIsNoCommand(t *testing.T) {
 	if got := log.String(); strings.Contains(got, "##[") || strings.Contains(got, "\x1b") || strings.Count(got, "\n") != 1 {
 		t.Errorf("got %q", got)
 	}
+}
+
+// TestNoCommandTrainsInReachOfTheToken: without a sandbox it could read the memory of the process that holds the token.
+func TestNoCommandTrainsInReachOfTheToken(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is missing: apt-get install python3")
+	}
+	l := newLab(t)
+	l.byCommand()
+	l.edit("weighlock.yaml", "train:\n", "train:\n  sandbox: off\n")
+	l.git("commit", "-q", "-a", "--amend", "-m", "train without a sandbox")
+	l.git("push", "-q", "-f", l.origin, "main")
+	l.propose(func() { l.edit("train.py", "SLOPE = 1.0", "SLOPE = 0.1") })
+	j := l.onPull()
+	j.want(t, 2, "misconfigured")
+	contains(t, l.comment(), "train.sandbox is off, and the command could read the token of this job")
+	if strings.Contains(j.log, "trained") {
+		t.Errorf("the command ran:\n%s", j.log)
+	}
+	l.token, l.inputs = "", map[string]string{"stage": "weigh"}
+	l.onPull().want(t, 1, "blocked")
 }

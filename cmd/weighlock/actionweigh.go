@@ -254,6 +254,7 @@ func (a *action) options(run ci.Run, file string) pipeline.Options {
 // one runs the pipeline for one model.
 func (a *action) one(ctx context.Context, run ci.Run, file string, p people) (*report.Report, error) {
 	o := a.options(run, file)
+	o.Secrets = a.secrets != secrets{} && run.Change.Checkout != git.ProtectedBranch // there the code has been reviewed
 	if a.job.Workflow != "" {
 		o.Guarded = []string{a.job.Workflow}
 	}

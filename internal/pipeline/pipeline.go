@@ -5,10 +5,12 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/weighlock/weighlock/internal/ci"
+	"github.com/weighlock/weighlock/internal/config"
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/registry"
 	"github.com/weighlock/weighlock/internal/report"
@@ -60,6 +62,9 @@ type Options struct {
 	Workers int
 	// Host is what training commands may have of this machine.
 	Host training.Host
+	// Secrets says that this process holds some that the change's code must not have. Without a sandbox it could read them
+	// in our memory.
+	Secrets bool
 	// Step is told the name of each step as it begins; it may be nil.
 	Step func(name string)
 }
@@ -84,6 +89,10 @@ func Run(ctx context.Context, o Options) (*report.Report, error) {
 		return nil, err
 	}
 	if law.commands() {
+		if o.Secrets && law.effective.Train.Sandbox == config.SandboxOff {
+			return nil, fail(gate.Misconfigured, errors.New("train by command: train.sandbox is off, and the command could read the token of this job"),
+				"train in a job without one: stage: weigh and token: '', and let a second job speak (stage: speak)")
+		}
 		var remove func()
 		if o.Host.Keep, remove, err = training.KeepFolder(); err != nil {
 			return nil, fail(gate.Unavailable, err, "")
