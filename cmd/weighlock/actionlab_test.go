@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -284,3 +285,16 @@ func (l *lab) worse() { l.edit("weighlock.yaml", "[ltg, glu]", "[ltg, glu, bmi]"
 
 // better gives the model a feature back.
 func (l *lab) better() { l.edit("weighlock.yaml", "[ltg, glu, bmi]", "[glu]") }
+
+// ownerOf is who owns a file; false where this system does not say.
+func ownerOf(name string) (user, group int, ok bool) {
+	info, err := os.Stat(name)
+	if err != nil {
+		return 0, 0, false
+	}
+	stat := reflect.Indirect(reflect.ValueOf(info.Sys()))
+	if stat.Kind() != reflect.Struct || !stat.FieldByName("Uid").IsValid() {
+		return 0, 0, false
+	}
+	return int(stat.FieldByName("Uid").Uint()), int(stat.FieldByName("Gid").Uint()), true
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -200,7 +199,7 @@ func TestHandingOverNothingIsNoPass(t *testing.T) {
 	l.git("checkout", "-q", "--detach", l.pull.MergeCommit)
 	l.run++
 	cmd, temp := l.command("pull_request", "refs/pull/7/merge", l.pullEvent())
-	if err := os.WriteFile(filepath.Join(temp, handedOver), nil, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(temp, "weighlock"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
 	out, err := cmd.CombinedOutput()
@@ -208,16 +207,6 @@ func TestHandingOverNothingIsNoPass(t *testing.T) {
 		t.Errorf("%v\n%s", err, out)
 	}
 	contains(t, string(out), "hand over to the next job: ")
-}
-
-func TestTalkIsNoCommand(t *testing.T) {
-	t.Parallel()
-	var log bytes.Buffer
-	a := &action{world: world{stderr: &log}}
-	a.talk("entry %q\n::error::x\r##[add-mask]e\x1b[2J", "##[set-output name=decision]passed")
-	if got := log.String(); strings.Contains(got, "##[") || strings.Contains(got, "\x1b") || strings.Count(got, "\n") != 1 {
-		t.Errorf("got %q", got)
-	}
 }
 
 // TestNoCommandTrainsInReachOfTheToken: without a sandbox it could read the memory of the process that holds the token.

@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weighlock/weighlock/internal/modelimage"
+	"github.com/weighlock/weighlock/internal/pipeline"
 	"github.com/weighlock/weighlock/internal/registry"
 )
 
@@ -25,7 +26,7 @@ a repository, or a repository with the tag that the image gets there.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			desk, found, err := w.imageDesk(c, args[0])
 			if err != nil {
-				return moved(err)
+				return pipeline.PromotionError(err)
 			}
 			options := registry.CopyOptions{Companions: map[string]string{}}
 			name := args[1]
@@ -49,7 +50,7 @@ a repository, or a repository with the tag that the image gets there.`,
 			err = registry.Copy(c.Context(), desk.Images, target, found.Digest, options)
 			bar.stop()
 			if err != nil {
-				return moved(err)
+				return pipeline.PromotionError(err)
 			}
 			_, err = fmt.Fprintf(w.stdout, "%s@%s\n", target.Name(), found.Digest)
 			return err

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/weighlock/weighlock/internal/git"
+	"github.com/weighlock/weighlock/internal/pipeline"
 	"github.com/weighlock/weighlock/internal/promotion"
 )
 
@@ -45,11 +46,11 @@ deleted, and the exit code is 2.`,
 			}
 			if shallow {
 				// An ancestor that the clone lacks would look like nobody's baseline.
-				return moved(fmt.Errorf("collect garbage: this clone is shallow: %w", git.ErrMissingHistory))
+				return pipeline.PromotionError(fmt.Errorf("collect garbage: this clone is shallow: %w", git.ErrMissingHistory))
 			}
 			collected, err := desk.Collect(c.Context(), desk.Clone, keep)
 			if err != nil {
-				return moved(err)
+				return pipeline.PromotionError(err)
 			}
 			return printCollected(w.stdout, collected, keep.DryRun, f.json)
 		},

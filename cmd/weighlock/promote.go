@@ -2,18 +2,14 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/weighlock/weighlock/internal/ci"
-	"github.com/weighlock/weighlock/internal/gate"
-	"github.com/weighlock/weighlock/internal/git"
 	"github.com/weighlock/weighlock/internal/pipeline"
 	"github.com/weighlock/weighlock/internal/promotion"
-	"github.com/weighlock/weighlock/internal/registry"
 )
 
 // deskFlags are the flags of every command that moves or deletes tags.
@@ -88,33 +84,13 @@ A version such as v1.4.0 is set once and never moves.`,
 			}
 			move, err := desk.Promote(c.Context(), tag)
 			if err != nil {
-				return moved(err)
+				return pipeline.PromotionError(err)
 			}
 			return printMove(w.stdout, desk.Images.Name(), move, f.json)
 		},
 	}
 	f.add(c)
 	return c
-}
-
-// moved gives errors of promotions their decision and the one thing to do.
-func moved(err error) error {
-	failed := func(d gate.Decision, hint string) error { return &pipeline.Failure{Decision: d, Err: err, Hint: hint} }
-	switch {
-	case errors.Is(err, promotion.ErrRefused):
-		return failed(gate.Blocked, "weighlock verify shows what the image can prove")
-	case errors.Is(err, registry.ErrConflict):
-		return failed(gate.Blocked, "a version names one image for ever; take the next one")
-	case errors.Is(err, promotion.ErrNoImage):
-		return failed(gate.Misconfigured, "weighlock run && weighlock push on the branch make an image")
-	case errors.Is(err, registry.ErrNotFound):
-		return failed(gate.Misconfigured, "weighlock history lists the tags")
-	case errors.Is(err, registry.ErrUnsupported):
-		return failed(gate.Misconfigured, "")
-	case errors.Is(err, git.ErrMissingHistory):
-		return failed(gate.Unavailable, "check out with the full history (fetch-depth: 0)")
-	}
-	return err
 }
 
 func printMove(out io.Writer, image string, m promotion.Move, asJSON bool) error {

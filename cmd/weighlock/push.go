@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"os"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -82,23 +79,9 @@ func push(ctx context.Context, w world, o pipeline.PushOptions, key string) erro
 	if err != nil {
 		return err
 	}
-	if err := announce(w, pushed); err != nil {
+	if err := ci.Announce(w.getenv, pushed.Image, pushed.Digest); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w.stdout, "%s@%s\n", pushed.Image, pushed.Digest)
 	return err
-}
-
-// announce tells GitHub's runner which image this job made, so that actions/attest finds its subject without being told.
-func announce(w world, pushed pipeline.Pushed) error {
-	file := w.getenv("GITHUB_ARTIFACTS")
-	if file == "" || strings.HasPrefix(pushed.Image, "oci:") {
-		return nil
-	}
-	out, err := os.OpenFile(file, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644)
-	if err != nil {
-		return fmt.Errorf("announce the image: %w", err)
-	}
-	_, err = fmt.Fprintf(out, "oci://%s@%s\n", pushed.Image, pushed.Digest)
-	return errors.Join(err, out.Close())
 }

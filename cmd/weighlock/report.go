@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/weighlock/weighlock/internal/action"
 	"github.com/weighlock/weighlock/internal/atomicfile"
 	"github.com/weighlock/weighlock/internal/report"
 )
@@ -64,7 +65,7 @@ only what a job you trust has written, and let weighlock action judge what stran
 				return err
 			}
 			if post {
-				return postReport(c.Context(), w, r, key)
+				return action.Post(c.Context(), w.action(), r, key)
 			}
 			if output == "" || output == "-" {
 				return render(w, w.stdout, r)

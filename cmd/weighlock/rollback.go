@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/spf13/cobra"
 
+	"github.com/weighlock/weighlock/internal/pipeline"
 	"github.com/weighlock/weighlock/internal/promotion"
 )
 
@@ -38,7 +39,7 @@ itself as for a promotion. Nothing is deleted, and the record stays in the histo
 				move, err = desk.Rollback(c.Context(), tag, to, reason)
 			}
 			if err != nil {
-				return moved(err)
+				return pipeline.PromotionError(err)
 			}
 			return printMove(w.stdout, desk.Images.Name(), move, f.json)
 		},

@@ -15,10 +15,7 @@ import (
 	"golang.org/x/term"
 
 	"github.com/weighlock/weighlock/internal/config"
-	"github.com/weighlock/weighlock/internal/forge"
-	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/pipeline"
-	"github.com/weighlock/weighlock/internal/registry"
 )
 
 // exit carries an exit code out of a command; the message was already written, or there is none.
@@ -38,24 +35,13 @@ func (h hinted) Unwrap() error { return h.error }
 
 // codeOf says which exit code an error means.
 func codeOf(err error) int {
-	var coded exit
-	var failure *pipeline.Failure
-	switch {
-	case err == nil:
+	if err == nil {
 		return 0
-	case errors.As(err, &coded):
-		return coded.code
-	case errors.Is(err, context.Canceled):
-		return gate.Cancelled.ExitCode()
-	case errors.As(err, &failure):
-		return failure.Decision.ExitCode()
-	case errors.Is(err, registry.ErrUnavailable), errors.Is(err, registry.ErrDenied),
-		errors.Is(err, forge.ErrUnavailable), errors.Is(err, forge.ErrDenied), errors.Is(err, context.DeadlineExceeded):
-		return gate.Unavailable.ExitCode()
-	case errors.Is(err, registry.ErrInvalid):
-		return gate.Invalid.ExitCode()
 	}
-	return gate.Misconfigured.ExitCode()
+	if coded, ok := errors.AsType[exit](err); ok {
+		return coded.code
+	}
+	return pipeline.DecisionOf(err).ExitCode()
 }
 
 // complain writes an error the way the rules above say.
@@ -79,9 +65,8 @@ func complain(w io.Writer, err error) {
 }
 
 func hintOf(err error) string {
-	var failure *pipeline.Failure
-	if errors.As(err, &failure) && failure.Hint != "" {
-		return failure.Hint
+	if hint := pipeline.HintOf(err); hint != "" {
+		return hint
 	}
 	if h, ok := errors.AsType[hinted](err); ok {
 		return h.hint

@@ -1,4 +1,4 @@
-package main
+package action
 
 // secrets are what GitHub put into the environment and no trainer may read: not from its own environment, and not from
 // /proc/PARENT/environ, which shows what a process was started with whatever it has unset since.

@@ -1,4 +1,4 @@
-package main
+package action
 
 import (
 	"context"
@@ -16,6 +16,7 @@ import (
 	"github.com/weighlock/weighlock/internal/config"
 	"github.com/weighlock/weighlock/internal/forge"
 	"github.com/weighlock/weighlock/internal/gate"
+	"github.com/weighlock/weighlock/internal/pipeline"
 	"github.com/weighlock/weighlock/internal/report"
 )
 
@@ -82,7 +83,7 @@ func (s *session) wait(ctx context.Context) error {
 // add takes the result of one model. A run without a report gets one that says why.
 func (s *session) add(file string, r *report.Report, err error) {
 	if r == nil {
-		r = failedReport(file, s.head, err)
+		r = s.failedReport(file, err)
 	}
 	s.reports, s.files = append(s.reports, r), append(s.files, file)
 	s.heed(s.settings(file))
@@ -107,18 +108,14 @@ func (s *session) heed(f *config.File) {
 }
 
 // failedReport is the report of a run that had no law to judge by.
-func failedReport(file, head string, err error) *report.Report {
+func (s *session) failedReport(file string, err error) *report.Report {
 	in := report.Inputs{
-		Tool: "weighlock " + version, Model: modelName(file), Head: report.Head{Commit: head},
+		Tool: s.Tool, Model: modelName(file), Head: report.Head{Commit: s.head},
 		FailedAs: gate.Misconfigured, Failure: &report.Failure{Message: "nothing was judged"},
 	}
 	if err != nil {
-		in.Failure.Message, in.Failure.Hint = strings.TrimSpace(err.Error()), hintOf(err)
-		for _, d := range []gate.Decision{gate.Blocked, gate.Undecided, gate.Invalid, gate.Unavailable, gate.Cancelled} {
-			if codeOf(err) == d.ExitCode() {
-				in.FailedAs = d
-			}
-		}
+		in.Failure.Message, in.Failure.Hint = strings.TrimSpace(err.Error()), pipeline.HintOf(err)
+		in.FailedAs = pipeline.DecisionOf(err)
 	}
 	return report.New(in)
 }
@@ -134,7 +131,7 @@ func modelName(file string) string {
 // print shows the report in the log, where no line of it can be a command.
 func (s *session) print(r *report.Report) {
 	s.job.Quote(func() {
-		if err := printReport(s.world, r, false); err != nil {
+		if err := report.Text(s.Stdout, r, report.TextOptions{Width: 100}); err != nil {
 			s.talk("warning: %v", err)
 		}
 	})
@@ -161,7 +158,7 @@ func (s *session) fail(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) || ctx.Err() != nil {
 		return s.cancel(ctx)
 	}
-	s.job.Quote(func() { complain(s.stderr, err) })
+	s.talk("%v", err)
 	s.add(s.inputs.configs[0], nil, err)
 	return s.finish(ctx)
 }

@@ -1,13 +1,13 @@
 //go:build !unix
 
-package main
+package action
 
 // hideSecrets reads the secrets and leaves the environment as it is: the container action runs on Linux only, and without
 // its sandbox no foreign command is trained here.
-func hideSecrets(w world) (secrets, error) {
+func hideSecrets(getenv func(string) string) (secrets, error) {
 	values := map[string]string{}
 	for _, name := range secretNames {
-		values[name] = w.getenv(name)
+		values[name] = getenv(name)
 	}
 	return secretsFrom(values), nil
 }

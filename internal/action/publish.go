@@ -1,4 +1,4 @@
-package main
+package action
 
 import (
 	"context"
@@ -57,7 +57,7 @@ func (a *action) publish(ctx context.Context, run ci.Run, file string, p people,
 	o.Warn = func(sentence string) { a.talk("warning: %s", sentence) }
 	var warning string
 	var err error
-	if o.Servers, warning, err = imageServers(); err != nil {
+	if o.Servers, warning, err = a.Servers(); err != nil {
 		return err
 	}
 	if warning != "" {
@@ -74,7 +74,7 @@ func (a *action) publish(ctx context.Context, run ci.Run, file string, p people,
 	}
 	a.talk("pushed %s@%s", pushed.Image, pushed.Digest)
 	s.images = append(s.images, pushed.Image+"@"+pushed.Digest)
-	if err := announce(a.world, pushed); err != nil {
+	if err := ci.Announce(a.Getenv, pushed.Image, pushed.Digest); err != nil {
 		return err
 	}
 	return a.promote(ctx, o.Options)
@@ -91,10 +91,10 @@ func (a *action) promote(ctx context.Context, o pipeline.Options) error {
 	if err != nil {
 		return err
 	}
-	desk.By = a.getenv("GITHUB_ACTOR")
+	desk.By = a.Getenv("GITHUB_ACTOR")
 	move, err := desk.Promote(ctx, promotion.Approved)
 	if err != nil {
-		return moved(err)
+		return pipeline.PromotionError(err)
 	}
 	a.talk("%s:%s names %s (commit %s)", desk.Images.Name(), move.Tag, move.To, move.Revision)
 	return nil

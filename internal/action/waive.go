@@ -1,4 +1,4 @@
-package main
+package action
 
 import (
 	"context"
@@ -24,7 +24,7 @@ func (a *action) waive(ctx context.Context) error {
 		return a.leave(gate.Passed, nil)
 	}
 	if a.client == nil {
-		return hinted{errors.New("take a waiver: there is no token"), "with: token: ${{ github.token }}"}
+		return misconfigured(errors.New("take a waiver: there is no token"), "with: token: ${{ github.token }}")
 	}
 	pull, err := a.client.Pull(ctx, e.Pull.Number)
 	if err != nil {

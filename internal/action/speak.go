@@ -1,4 +1,4 @@
-package main
+package action
 
 import (
 	"context"
@@ -22,7 +22,7 @@ import (
 // through the API; what the other job saved is taken for predictions alone.
 func (a *action) speakFor(ctx context.Context) error {
 	if a.client == nil {
-		return hinted{errors.New("speak for another job: there is no token"), "with: token: ${{ github.token }}"}
+		return misconfigured(errors.New("speak for another job: there is no token"), "with: token: ${{ github.token }}")
 	}
 	run, err := a.trainedRun(ctx)
 	if err != nil {
@@ -30,10 +30,7 @@ func (a *action) speakFor(ctx context.Context) error {
 	}
 	if run.Event != "pull_request" {
 		if a.job.Event.Name != "workflow_run" { // this job may be the gate, and nobody has judged anything here
-			return hinted{
-				fmt.Errorf("speak for run %d: it was started by %s, and only a pull request's can be spoken for", run.ID, run.Event),
-				"let this job run for pull requests only, and require the job that weighs too",
-			}
+			return misconfigured(fmt.Errorf("speak for run %d: it was started by %s, and only a pull request's can be spoken for", run.ID, run.Event), "let this job run for pull requests only, and require the job that weighs too")
 		}
 		a.talk("run %d was started by %s, not by a pull request: nothing to say", run.ID, run.Event)
 		return a.leave("passed", nil)
@@ -147,7 +144,7 @@ func (a *action) judgeAll(ctx context.Context, s *session, run forge.Run, e *pip
 		model := modelElsewhere(e.HeadFiles, file)
 		one.Predictions = saved[path.Join(model, pipeline.PredictionsFile)]
 		o := pipeline.Options{
-			Config: file, Tool: "weighlock " + version, Registry: a.registry(), Elsewhere: &one, Guarded: []string{run.Path},
+			Config: file, Tool: a.Tool, Registry: a.registry(), Elsewhere: &one, Guarded: []string{run.Path},
 			Waivers: people.waivers(model), Author: people.pull.Author, Approvals: people.approvals, Reviewed: people.pull.Head,
 		}
 		r, err := pipeline.Run(ctx, o)

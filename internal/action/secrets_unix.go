@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package action
 
 import (
 	"encoding/json"
@@ -21,13 +21,13 @@ const maxSecrets = 32 << 10
 
 // hideSecrets starts this program again, in the same process, with an environment that holds no secret; they come along
 // through a pipe. The second time it reads them from there.
-func hideSecrets(w world) (secrets, error) {
-	if fd := w.getenv(secretsVariable); fd != "" {
+func hideSecrets(getenv func(string) string) (secrets, error) {
+	if fd := getenv(secretsVariable); fd != "" {
 		return readSecrets(fd)
 	}
 	values := map[string]string{}
 	for _, name := range secretNames {
-		if value := w.getenv(name); value != "" {
+		if value := getenv(name); value != "" {
 			values[name] = value
 		}
 	}

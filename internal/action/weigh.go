@@ -1,4 +1,4 @@
-package main
+package action
 
 import (
 	"context"
@@ -23,7 +23,7 @@ func (a *action) weigh(ctx context.Context, plan ci.Plan) error {
 		return err
 	}
 	defer a.giveBack()
-	run, err := ci.Detect(a.getenv)
+	run, err := ci.Detect(a.Getenv)
 	if err != nil {
 		return err
 	}
@@ -125,10 +125,7 @@ func (a *action) mayTrain(file string) error {
 		found = append(found, ".git/config")
 	}
 	if len(found) > 0 {
-		return hinted{
-			fmt.Errorf("train by command: the checkout left credentials where the command could read them (%s)", filepath.Base(found[0])),
-			"uses: actions/checkout with persist-credentials: false",
-		}
+		return misconfigured(fmt.Errorf("train by command: the checkout left credentials where the command could read them (%s)", filepath.Base(found[0])), "uses: actions/checkout with persist-credentials: false")
 	}
 	return nil
 }
@@ -247,7 +244,7 @@ func (p people) waivers(model string) []gate.Waiver {
 // options are those of everything that is done with the checkout for one model.
 func (a *action) options(run ci.Run, file string) pipeline.Options {
 	return pipeline.Options{
-		Dir: a.job.Workspace, Config: filepath.FromSlash(file), CI: run, Tool: "weighlock " + version, Registry: a.registry(), Host: a.host(false),
+		Dir: a.job.Workspace, Config: filepath.FromSlash(file), CI: run, Tool: a.Tool, Registry: a.registry(), Host: a.Host,
 	}
 }
 
@@ -261,9 +258,9 @@ func (a *action) one(ctx context.Context, run ci.Run, file string, p people) (*r
 	if p.pull != nil {
 		o.Waivers, o.Author, o.Approvals, o.Reviewed = p.waivers(a.modelIn(file)), p.pull.Author, p.approvals, p.pull.Head
 	}
-	steps := newSteps(a.world, false)
-	defer steps.stop()
-	o.Step = steps.begin
+	begin, stop := a.Steps()
+	defer stop()
+	o.Step = begin
 	r, err := pipeline.Run(ctx, o)
 	if err != nil || a.inputs.stage != "weigh" {
 		return r, err
