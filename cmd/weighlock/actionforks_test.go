@@ -254,7 +254,7 @@ func (l *lab) byCommand() {
 	for _, f := range archive.Files {
 		switch f.Name {
 		case "command.yaml":
-			l.write("weighlock.yaml", string(f.Data)+"image: {name: "+l.registry+"/acme/diabetes}\n")
+			l.write("weighlock.yaml", string(f.Data)+"image: {name: "+l.registry+"/acme/line}\n")
 		case "train.py.txt", "predict.py.txt":
 			l.write(strings.TrimSuffix(f.Name, ".txt"), string(f.Data))
 		}
