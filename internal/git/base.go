@@ -212,8 +212,8 @@ func (r *Repo) obtain(ctx context.Context, rev string) (string, error) {
 	if !isCommitID(rev) {
 		return "", err
 	}
-	if _, fetchErr := r.run(ctx, "fetch", "--quiet", "--no-tags", "--depth=50", "--no-recurse-submodules", "origin", rev); fetchErr != nil {
-		return "", fmt.Errorf("fetch %s: %w; check out with the full history (fetch-depth: 0)", short(rev), ErrMissingHistory)
+	if err := r.Obtain(ctx, rev, Authorization{}); err != nil {
+		return "", err
 	}
 	return r.Resolve(ctx, rev)
 }
@@ -256,7 +256,11 @@ func (r *Repo) Obtain(ctx context.Context, commit string, auth Authorization) er
 			"GIT_CONFIG_KEY_1=http." + auth.URL + ".extraheader", "GIT_CONFIG_VALUE_1=Authorization: " + auth.Value,
 		}
 	}
-	if _, err := r.runWith(ctx, env, "fetch", "--quiet", "--no-tags", "--depth=50", "--no-recurse-submodules", "origin", commit); err != nil {
+	args := []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules"}
+	if shallow, err := r.Shallow(ctx); err != nil || shallow { // a depth would cut the history of a whole clone
+		args = append(args, "--depth=50")
+	}
+	if _, err := r.runWith(ctx, env, append(args, "origin", commit)...); err != nil {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

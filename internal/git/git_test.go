@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -222,6 +223,29 @@ func TestShallowCloneFetchesTheParent(t *testing.T) {
 		if want := cmp.Or(before, first); err != nil || got.Commit != want {
 			t.Fatalf("got %+v, %v, want %s", got, err, want)
 		}
+	}
+}
+
+// TestAWholeCloneStaysWhole: a commit that was pushed away with force is fetched without cutting off what is there.
+func TestAWholeCloneStaysWhole(t *testing.T) {
+	origin := newRepo(t)
+	for n := range 60 {
+		commit(t, origin, "a", strconv.Itoa(n))
+	}
+	sh(t, origin.Dir, "checkout", "-q", "-b", "gone")
+	gone := commit(t, origin, "a", "gone")
+	sh(t, origin.Dir, "config", "uploadpack.allowAnySHA1InWant", "true")
+	dir := t.TempDir()
+	sh(t, dir, "clone", "-q", "--single-branch", "--branch=main", "file://"+origin.Dir, "clone")
+	clone, err := Open(t.Context(), filepath.Join(dir, "clone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := clone.Obtain(t.Context(), gone, Authorization{}); err != nil {
+		t.Fatal(err)
+	}
+	if chain, err := clone.FirstParents(t.Context(), "main", 100); err != nil || len(chain) != 60 {
+		t.Errorf("%d commits are left of main's 60, %v", len(chain), err)
 	}
 }
 
