@@ -42,7 +42,7 @@ type Options struct {
 	Token string
 	// Log is told in one line whenever a request has to wait; it may be nil.
 	Log func(line string)
-	// Budget is the longest that all waiting together may take; two minutes where zero.
+	// Budget is the longest that all waiting together may take, for answers that never came as well; two minutes where zero.
 	Budget time.Duration
 	// WriteGap is the least time between two writes after the first few, one second where zero: GitHub asks for that.
 	WriteGap time.Duration

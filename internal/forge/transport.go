@@ -41,6 +41,9 @@ type transport struct {
 	sleep  func(context.Context, time.Duration) error
 	gap    time.Duration
 
+	// timeout bounds one attempt.
+	timeout time.Duration
+
 	mu sync.Mutex
 	// left is what remains of the budget.
 	left time.Duration
@@ -52,6 +55,7 @@ type transport struct {
 func newTransport(o Options, api *url.URL) *transport {
 	t := &transport{
 		next: http.DefaultTransport, token: o.Token, host: api.Host, scheme: api.Scheme, log: o.Log, sleep: o.Sleep, gap: o.WriteGap, left: o.Budget,
+		timeout: tryTimeout,
 	}
 	if t.left == 0 {
 		t.left = 2 * time.Minute
@@ -112,6 +116,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if err := t.pace(req); err != nil {
 			return nil, err
 		}
+		began := time.Now()
 		resp, err := t.once(req, body)
 		if req.Context().Err() != nil {
 			return nil, req.Context().Err()
@@ -120,6 +125,9 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 		if kind == done {
 			forgetLimits(resp)
 			return resp, err
+		}
+		if kind == broken { // a host that is silent costs time as one does that asks to wait
+			t.charge(time.Since(began))
 		}
 		if kind == broken && !safe && !neverSent(err) {
 			return nil, fmt.Errorf("%s: %w", summary(resp, err), errAmbiguous)
@@ -135,7 +143,7 @@ func (t *transport) RoundTrip(req *http.Request) (*http.Response, error) {
 
 // once makes one attempt within its deadline.
 func (t *transport) once(req *http.Request, body []byte) (*http.Response, error) {
-	ctx, cancel := context.WithTimeout(req.Context(), tryTimeout)
+	ctx, cancel := context.WithTimeout(req.Context(), t.timeout)
 	defer cancel()
 	out := req.Clone(ctx)
 	if body != nil {
@@ -243,6 +251,13 @@ func (t *transport) pace(req *http.Request) error {
 		return nil
 	}
 	return t.sleep(req.Context(), wait)
+}
+
+// charge takes time that is gone from the budget.
+func (t *transport) charge(d time.Duration) {
+	t.mu.Lock()
+	t.left = max(0, t.left-d)
+	t.mu.Unlock()
 }
 
 // spend waits if the budget allows.

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/http/httptest"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -206,5 +208,37 @@ func TestManyWritesKeepTheirDistance(t *testing.T) {
 	}
 	if len(waited) != 3 || waited[0] < 500*time.Millisecond {
 		t.Errorf("six writes waited %v, want three times about a second", waited)
+	}
+}
+
+// TestASilentHostUsesTheBudgetUp: one that takes every connection and never answers costs the time of each attempt, too.
+func TestASilentHostUsesTheBudgetUp(t *testing.T) {
+	var attempts atomic.Int64
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		attempts.Add(1)
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	var waited time.Duration
+	c, err := Open(Options{
+		APIURL: silent.URL, ServerURL: silent.URL, Repository: "acme/model", Token: "test-token", Budget: time.Hour,
+		Sleep: func(ctx context.Context, d time.Duration) error {
+			waited += d
+			return ctx.Err()
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	way, ok := c.http.Transport.(*transport)
+	if !ok {
+		t.Fatal("the client has another transport")
+	}
+	way.timeout = 20 * time.Millisecond
+	if _, err := c.Pull(t.Context(), 7); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	if most := time.Hour - waited - time.Duration(attempts.Load())*way.timeout; way.left > most || attempts.Load() < 2 {
+		t.Errorf("%s of the budget are left after %d attempts, want at most %s", way.left, attempts.Load(), most)
 	}
 }
