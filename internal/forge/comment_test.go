@@ -281,3 +281,21 @@ func FuzzParseMarker(f *testing.F) {
 		}
 	})
 }
+
+// TestAGarbledAnswerToAWriteIsLookedUp: the comment is there, and what came back does not say so.
+func TestAGarbledAnswerToAWriteIsLookedUp(t *testing.T) {
+	s, c := start(t)
+	addPull(s, headA)
+	left := 1
+	s.Fault = func(r *http.Request) *forgetest.Fault {
+		if r.Method != http.MethodPost || !strings.HasSuffix(r.URL.Path, "/comments") || left == 0 {
+			return nil
+		}
+		left--
+		return &forgetest.Fault{Status: 201, Body: `{"id":`, After: true}
+	}
+	got, err := c.Speak(t.Context(), saying(headA, 1, "one"))
+	if err != nil || got != Created || len(s.Snapshot(7)) != 1 {
+		t.Errorf("got %s, %v and %d comments", got, err, len(s.Snapshot(7)))
+	}
+}

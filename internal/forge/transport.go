@@ -3,6 +3,7 @@ package forge
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -166,8 +167,20 @@ func (t *transport) once(req *http.Request, body []byte) (*http.Response, error)
 	if len(content) > maxAnswer {
 		return nil, fmt.Errorf("the answer is longer than %d bytes", maxAnswer)
 	}
+	if garbled(resp, content) && (len(content) > 0 || req.Method == http.MethodGet) { // some writes answer with nothing
+		return nil, errors.New("the answer is no JSON")
+	}
 	resp.Body = io.NopCloser(bytes.NewReader(content))
 	return resp, nil
+}
+
+// garbled finds an answer that says yes and is cut short, or a page of somebody in between: what it was is not known.
+func garbled(resp *http.Response, content []byte) bool {
+	kind := resp.Header.Get("Content-Type")
+	if resp.StatusCode < 200 || resp.StatusCode > 299 || resp.StatusCode == http.StatusNoContent {
+		return false
+	}
+	return (strings.Contains(kind, "json") || strings.Contains(kind, "html")) && !json.Valid(content)
 }
 
 // classify says what an attempt came to, and how long to wait before the next. An answer's body can be read again.

@@ -49,6 +49,8 @@ func TestTransportHonoursWhatGitHubAsks(t *testing.T) {
 		{"403 with a used up limit", forgetest.Fault{Status: 403, Header: map[string]string{"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": soon(30 * time.Second)}}, 29 * time.Second, 32 * time.Second},
 		{"403 secondary", forgetest.Fault{Status: 403, Body: `{"message":"You have exceeded a secondary rate limit. Please wait."}`}, time.Minute, time.Minute},
 		{"502", forgetest.Fault{Status: 502}, time.Second, 2 * time.Second},
+		{"a cut answer", forgetest.Fault{Status: 200, Body: `{"number":7,"head":{"sha":`}, time.Second, 2 * time.Second},
+		{"a stranger's page", forgetest.Fault{Status: 200, Body: "<html>Sign in</html>"}, time.Second, 2 * time.Second},
 		{"cut connection", forgetest.Fault{Drop: true}, time.Second, 2 * time.Second},
 	}
 	for _, tt := range tests {
