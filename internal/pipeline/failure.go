@@ -65,6 +65,8 @@ func HintOf(err error) string {
 func PromotionError(err error) error {
 	failed := func(d gate.Decision, hint string) error { return &Failure{Decision: d, Err: err, Hint: hint} }
 	switch {
+	case errors.Is(err, promotion.ErrForeign):
+		return failed(gate.Blocked, "where the branch was rewritten: weighlock rollback --to sha-COMMIT of an image that it holds, then weighlock rollback --unpin")
 	case errors.Is(err, promotion.ErrRefused):
 		return failed(gate.Blocked, "weighlock verify shows what the image can prove")
 	case errors.Is(err, registry.ErrConflict):

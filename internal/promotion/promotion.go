@@ -38,6 +38,8 @@ const (
 var (
 	// ErrRefused says that an image may not be promoted.
 	ErrRefused = errors.New("may not be promoted")
+	// ErrForeign says that a tag names an image of a commit that the branch does not hold; it is an ErrRefused.
+	ErrForeign = fmt.Errorf("of another history: %w", ErrRefused)
 	// ErrNoImage says that no commit in reach has an image.
 	ErrNoImage = errors.New("no image to promote")
 
@@ -220,7 +222,7 @@ func (d Desk) allow(ctx context.Context, tag string, have registry.Descriptor, w
 		}
 	}
 	if !ours {
-		return fmt.Errorf("promote to %s: it names an image of commit %q, which %s does not hold: %w", tag, old, d.Branch, ErrRefused)
+		return fmt.Errorf("promote to %s: it names an image of commit %q, which %s does not hold: %w", tag, old, d.Branch, ErrForeign)
 	}
 	return nil
 }

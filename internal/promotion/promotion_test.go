@@ -324,6 +324,19 @@ func TestRefused(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 		wantTag(t, images, Approved, stranger)
+		// A person may say which image of the branch it is from now on: the way out after a branch was rewritten.
+		if _, err := desk.Rollback(t.Context(), Approved, "sha-"+commitOf(0), "main was rewritten"); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := desk.Unpin(t.Context(), Approved); err != nil {
+			t.Fatal(err)
+		}
+		history.grow(commitOf(1))
+		next := publish(t, images, commitOf(1), nil)
+		if _, err := desk.Promote(t.Context(), Approved); err != nil {
+			t.Fatal(err)
+		}
+		wantTag(t, images, Approved, next)
 	})
 	for _, tag := range []string{"", "sha-" + commitOf(0), "a/b", "x-pin", "x-modelpack", "previous", "sha256-abc"} {
 		if _, err := newDesk(nil, nil).Promote(t.Context(), tag); err == nil {
