@@ -144,7 +144,7 @@ func TestAnAnchorStopsCreep(t *testing.T) {
 	if r.Decision != Blocked || len(r.Rules) != 2 || r.Rules[0].Against != "v1.0.0" || r.Rules[0].Max != nil || r.Rules[1].Against != "" {
 		t.Fatalf("%+v", r)
 	}
-	if !strings.HasPrefix(r.Reasons[0], "mae against v1.0.0 got worse by 1.5 (9 -> 10.5), more than the 1 tolerated") {
+	if !strings.HasPrefix(r.Reasons[0], "mae against v1.0.0 got worse by 1.5 (9 → 10.5), more than the 1 tolerated") {
 		t.Errorf("%q", r.Reasons)
 	}
 	in.Anchor.Predictions.Values = far[1:]

@@ -26,7 +26,7 @@ func TestExitCodes(t *testing.T) {
 
 func TestASentenceThatAReviewerReads(t *testing.T) {
 	in := shifted(0.41, 0.05, Rule{Metric: "mae", Margin: relative(0.02)})
-	want := "mae got worse by 4.1 % (10 -> 10.41), more than the 2 % tolerated; 95 % interval +0.3108 to +0.5092"
+	want := "mae got worse by 4.1 % (10 → 10.41), more than the 2 % tolerated; 95 % interval +0.3108 to +0.5092"
 	if got := decide(t, in); len(got.Reasons) != 1 || got.Reasons[0] != want {
 		t.Errorf("got  %q\nwant %q", got.Reasons, want)
 	}

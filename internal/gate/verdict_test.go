@@ -227,7 +227,7 @@ func TestFloorsAndCeilingsJudgePointValues(t *testing.T) {
 	}{
 		{"ceiling kept", Rule{Max: new(11.0)}, 0.5, false, Unchanged, Passed, "mae is 10.5, not above its ceiling of 11"},
 		{"ceiling met", Rule{Max: new(10.5)}, 0.5, false, Unchanged, Passed, "not above"},
-		{"ceiling missed", Rule{Max: new(10.0)}, 0.5, false, Regressed, Blocked, "mae is 10.5, above its ceiling of 10; compared with the baseline it got worse by 0.5 (10 -> 10.5)"},
+		{"ceiling missed", Rule{Max: new(10.0)}, 0.5, false, Regressed, Blocked, "mae is 10.5, above its ceiling of 10; compared with the baseline it got worse by 0.5 (10 → 10.5)"},
 		{"floor missed", Rule{Min: new(11.0)}, 0.5, false, Regressed, Blocked, "below its floor of 11"},
 		{"ceiling missed though better", Rule{Max: new(9.0), Margin: absolute(1)}, -0.5, false, Regressed, Blocked, "it got better by 0.5"},
 		{"ceiling kept, margin not", Rule{Max: new(20.0), Margin: absolute(1)}, 2, false, Regressed, Blocked, "more than the 1 tolerated"},

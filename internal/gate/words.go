@@ -164,7 +164,7 @@ func (r RuleResult) moved() string {
 		amount = percent(math.Abs(*r.DeltaRelative))
 	}
 	from, to := numbers(*r.Baseline, *r.Candidate)
-	return fmt.Sprintf("%s%s (%s -> %s)", verb, amount, from, to)
+	return fmt.Sprintf("%s%s (%s → %s)", verb, amount, from, to)
 }
 
 // span is "95 % interval -0.2 to 1.1", of candidate - baseline.
