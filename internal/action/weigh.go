@@ -233,7 +233,7 @@ func (p people) waivers(model string) []gate.Waiver {
 		if word.About(p.pull.Head, p.shown) {
 			wish.Commit = p.pull.Head
 		}
-		if value, ok := p.shown.Values[report.AcceptKey(model, word.Metric, word.Slice)]; ok && wish.Value == nil {
+		if value, ok := p.shown.Values[report.AcceptKey(model, word.Metric, word.Slice)]; ok && wish.Value == nil && word.Answers(p.shown) {
 			wish.Value = &value
 		}
 		out = append(out, wish)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
@@ -157,6 +158,10 @@ func (say Comment) marker(last *Marker) Marker {
 	if last != nil {
 		if last.Head == say.Head && last.Since != "" {
 			m.Since = last.Since
+			// What was shown first stays: a later run of the same commit may have come out worse, after people answered.
+			m.Values = map[string]float64{}
+			maps.Copy(m.Values, say.Values)
+			maps.Copy(m.Values, last.Values)
 		}
 		for _, p := range last.Past {
 			if len(m.Past) < mostPast && (p.Run != say.Run || p.Head != say.Head) {

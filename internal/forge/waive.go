@@ -217,5 +217,11 @@ func (a Accept) About(commit string, shown Shown) bool {
 	if a.Commit != "" {
 		return strings.HasPrefix(commit, a.Commit)
 	}
+	return a.Answers(shown)
+}
+
+// Answers reports whether a word was given after our comment had shown what it shows: only then it accepts that. The
+// beginning of a commit that it names is not enough, for another commit with the same one can be made.
+func (a Accept) Answers(shown Shown) bool {
 	return !shown.Since.IsZero() && !a.Given.Before(shown.Since)
 }
