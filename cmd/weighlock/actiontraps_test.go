@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/weighlock/weighlock/internal/forge/forgetest"
 )
 
 // TestSecondJobIsNoGateOfAQueue: nobody has judged a merge group in the job that only speaks, and it may be the one that
@@ -54,6 +56,26 @@ func TestAGreenStatusEndsWhereAnotherRunBegins(t *testing.T) {
 	}
 	if n := len(l.github.Checks); n != 0 {
 		t.Errorf("%d check runs that nobody ends", n)
+	}
+}
+
+// TestACancelledRunIsRedWithoutAComment: a new title cancels a run and begins another one of the same commit.
+func TestACancelledRunIsRedWithoutAComment(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.propose(func() { l.edit("weighlock.yaml", "[ltg, glu]", "[glu]") })
+	l.github.Runs = append(l.github.Runs, &forgetest.Run{
+		ID: 9, Attempt: 1, Event: "pull_request", Path: ".github/workflows/gate.yml", Head: l.pull.Head, Conclusion: "cancelled", HeadRepo: l.pull.HeadRepo,
+	})
+	l.inputs["check"] = "status"
+	j := l.act("workflow_run", "refs/heads/main", map[string]any{
+		"action": "completed", "repository": map[string]any{"full_name": "acme/model", "default_branch": "main"},
+		"workflow_run": map[string]any{"id": 9, "run_attempt": 1, "event": "pull_request", "head_sha": l.pull.Head, "conclusion": "cancelled"},
+	})
+	j.want(t, 130, "cancelled")
+	contains(t, l.status(), "failure: cancelled")
+	if l.comment() != "" {
+		t.Errorf("it says\n%s", l.comment())
 	}
 }
 

@@ -42,6 +42,9 @@ func (a *action) speakFor(ctx context.Context) error {
 	}
 	s.begin(ctx)
 	defer s.abandon(ctx)
+	if a.job.Event.Name == "workflow_run" && run.Conclusion == "cancelled" { // a newer one has taken its place, or will
+		return s.cancel(ctx)
+	}
 	pull, err := a.pullOf(ctx, run)
 	if err != nil {
 		return s.fail(ctx, err)
