@@ -14,6 +14,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// listenerFile is the file descriptor by which the launcher hands its connect calls to the supervisor.
+const listenerFile = 5
+
 // launch takes away what this process may do, layer by layer, and becomes the command. What goes wrong is written to
 // file descriptor 4, which closes by itself when the command starts.
 func launch() int {
@@ -21,6 +24,7 @@ func launch() int {
 	orders, failures := os.NewFile(3, "orders"), os.NewFile(4, "failures")
 	unix.CloseOnExec(3)
 	unix.CloseOnExec(4)
+	unix.CloseOnExec(listenerFile)
 	var o order
 	err := json.NewDecoder(orders).Decode(&o)
 	if err == nil {

@@ -32,7 +32,7 @@ func plan(spec Spec) (order, []string, error) {
 	if !seccomp.Supported() {
 		return o, nil, fmt.Errorf("%w: the kernel has no seccomp filters", ErrUnavailable)
 	}
-	o.Landlock, o.Seccomp = abi, true
+	o.Landlock, o.Seccomp, o.Unix = abi, true, !spec.Network
 	layers := []string{fmt.Sprintf("landlock %d", abi), "seccomp", "no new privileges", "limits"}
 	if os.Geteuid() != 0 {
 		return o, layers, nil

@@ -27,6 +27,8 @@ type order struct {
 	UID      int // -1 to keep the user
 	Landlock int // ABI version, 0 to leave it out
 	Seccomp  bool
+	// Unix lets processes of the sandbox connect with each other by Unix sockets in their own folders.
+	Unix bool
 }
 
 // outcome is what the supervisor writes to file descriptor 4.

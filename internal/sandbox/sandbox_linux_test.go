@@ -100,7 +100,7 @@ func TestNothingOutsideIsReached(t *testing.T) {
 		"password hashes":           `cat /etc/shadow && echo ESCAPED`,
 		"internet socket":           python(`import socket; socket.socket(socket.AF_INET, socket.SOCK_STREAM); print("ESCAPED")`),
 		"udp socket":                python(`import socket; socket.socket(socket.AF_INET6, socket.SOCK_DGRAM); print("ESCAPED")`),
-		"unix socket":               python(`import socket; socket.socket(socket.AF_UNIX); print("ESCAPED")`),
+		"unix datagram socket":      python(`import socket; socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); print("ESCAPED")`),
 		"netlink socket":            python(`import socket; socket.socket(socket.AF_NETLINK, socket.SOCK_RAW); print("ESCAPED")`),
 		"packet socket":             python(`import socket; socket.socket(socket.AF_PACKET, socket.SOCK_RAW); print("ESCAPED")`),
 		"vsock socket":              python(`import socket; socket.socket(40, socket.SOCK_STREAM); print("ESCAPED")`),

@@ -45,6 +45,9 @@ func restrictSystemCalls(o order) error {
 	if err != nil {
 		return err
 	}
+	if o.Unix && sendListener(listenerFile) != nil {
+		o.Unix = false // without somebody to ask, all sockets stay closed
+	}
 	if err := loadProgram(ownFilter(info, o.UID < 0)); err != nil {
 		return err
 	}
@@ -101,6 +104,9 @@ func loadProgram(program []unix.SockFilter) error {
 	return nil
 }
 
+// otherSockets are the bits of the number of a kind of socket that SOCK_STREAM does not have.
+const otherSockets = 0xf &^ unix.SOCK_STREAM
+
 func systemCalls(info *arch.Info, o order) seccomp.Filter {
 	denied := seccomp.ActionErrno | seccomp.Action(unix.EPERM)
 	group := seccomp.SyscallGroup{Names: slices.Clone(refused), Action: denied}
@@ -119,6 +125,12 @@ func systemCalls(info *arch.Info, o order) seccomp.Filter {
 		// Unix sockets are never granted: the Docker daemon listens on one.
 		when("socket", seccomp.Condition{Argument: 0, Operation: seccomp.NotEqual, Value: unix.AF_INET},
 			seccomp.Condition{Argument: 0, Operation: seccomp.NotEqual, Value: unix.AF_INET6})
+	} else if o.Unix {
+		// Only the kind that has to connect before it can send, which the supervisor does (unix_linux.go). A name can be
+		// bound where Landlock lets the child make files.
+		when("socket", seccomp.Condition{Argument: 0, Operation: seccomp.NotEqual, Value: unix.AF_UNIX})
+		when("socket", seccomp.Condition{Argument: 1, Operation: seccomp.BitsNotSet, Value: unix.SOCK_STREAM})
+		when("socket", seccomp.Condition{Argument: 1, Operation: seccomp.BitsSet, Value: otherSockets})
 	} else {
 		group.Names = append(group.Names, "socket", "connect", "bind", "listen")
 	}

@@ -76,13 +76,19 @@ func startLauncher(o order) (*exec.Cmd, <-chan string, error) {
 	cmd.Args = []string{launcherName}
 	cmd.Env = []string{}
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
-	cmd.ExtraFiles = []*os.File{toRead, failWrite}
+	ours, theirs, err := listenerPair()
+	if err != nil {
+		return nil, nil, err
+	}
+	cmd.ExtraFiles = []*os.File{toRead, failWrite, theirs}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setsid: true}
 	if err := cmd.Start(); err != nil {
 		return nil, nil, err
 	}
 	_ = toRead.Close()
 	_ = failWrite.Close()
+	_ = theirs.Close()
+	go connectFor(ours, o)
 	failed := make(chan string, 1)
 	go func() {
 		message := make([]byte, 4096)
