@@ -23,11 +23,11 @@ func (i *Image) Model() (fs.FS, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := unpackModel(raw)
+	files, err := unpackModel(bytes.NewReader(raw), int64(len(raw)))
 	if err != nil {
 		return nil, err
 	}
-	return newMemFS(files), nil
+	return newSpanFS(files), nil
 }
 
 func readAll(b registry.Blob) ([]byte, error) {

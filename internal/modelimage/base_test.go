@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"testing"
 
@@ -42,6 +43,15 @@ func (s shelf) Blob(_ context.Context, d v1.Descriptor) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", d.Digest, registry.ErrNotFound)
 	}
 	return b, nil
+}
+
+func (s shelf) CopyBlob(ctx context.Context, d v1.Descriptor, w io.Writer) error {
+	b, err := s.Blob(ctx, d)
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(b)
+	return err
 }
 
 // base puts an image of one platform on the shelf, in Docker's older format, and returns its descriptor.

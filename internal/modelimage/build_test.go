@@ -184,7 +184,7 @@ func TestModelLayer(t *testing.T) {
 	if diff := cmp.Diff(want, listTar(t, raw)); diff != "" {
 		t.Error(diff)
 	}
-	files, err := unpackModel(raw)
+	files, err := unpackBytes(raw)
 	if err != nil {
 		t.Fatal(err)
 	}

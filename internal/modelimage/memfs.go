@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// memFS is a read-only file system over files in memory, by slash-separated path.
+// memFS is a read-only file system over parts of memory or of one file, by slash-separated path.
 type memFS struct {
-	files map[string][]byte
+	files map[string]span
 	dirs  map[string][]fs.DirEntry // children, sorted
 }
 
@@ -34,10 +34,18 @@ func Memory(files map[string][]byte) (fs.FS, error) {
 }
 
 func newMemFS(files map[string][]byte) *memFS {
+	spans := make(map[string]span, len(files))
+	for name, data := range files {
+		spans[name] = span{bytes.NewReader(data), 0, int64(len(data))}
+	}
+	return newSpanFS(spans)
+}
+
+func newSpanFS(files map[string]span) *memFS {
 	m := &memFS{files: files, dirs: map[string][]fs.DirEntry{".": nil}}
 	seen := map[string]bool{}
 	for _, name := range slices.Sorted(maps.Keys(files)) {
-		info := memInfo{name: path.Base(name), size: int64(len(files[name]))}
+		info := memInfo{name: path.Base(name), size: files[name].size}
 		for child := name; child != "." && !seen[child]; child = path.Dir(child) {
 			seen[child] = true
 			parent := path.Dir(child)
@@ -58,8 +66,8 @@ func (m *memFS) Open(name string) (fs.File, error) {
 		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrInvalid}
 	}
 	if data, ok := m.files[name]; ok {
-		info := memInfo{name: path.Base(name), size: int64(len(data))}
-		return &memFile{Reader: bytes.NewReader(data), info: info}, nil
+		info := memInfo{name: path.Base(name), size: data.size}
+		return &memFile{SectionReader: data.open(), info: info}, nil
 	}
 	if entries, ok := m.dirs[name]; ok {
 		return &memDir{info: memInfo{name: path.Base(name), dir: true}, entries: entries}, nil
@@ -86,7 +94,7 @@ func (i memInfo) Mode() fs.FileMode {
 }
 
 type memFile struct {
-	*bytes.Reader
+	*io.SectionReader
 	info memInfo
 }
 

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -14,12 +15,13 @@ import (
 )
 
 const (
-	// maxModel bounds a model that is read into memory.
-	maxModel  = 4 << 30
+	// maxModel bounds a model that is read back: all that a run takes (64 GiB),
+	// its description, and what the archive needs.
+	maxModel  = 65 << 30
 	maxConfig = 4 << 20
 )
 
-// ErrTooLarge says that a model cannot be read into memory; it comes with registry.ErrInvalid.
+// ErrTooLarge says that a model is larger than what is read back, or than the room that there is; it comes with registry.ErrInvalid.
 var ErrTooLarge = errors.New("too large to read back")
 
 // Repository is where images are read from.
@@ -28,6 +30,8 @@ type Repository interface {
 	Manifest(ctx context.Context, ref string) (registry.Manifest, error)
 	// Blob reads a whole blob and checks it.
 	Blob(ctx context.Context, d v1.Descriptor) ([]byte, error)
+	// CopyBlob writes a blob to w as it comes, and checks it.
+	CopyBlob(ctx context.Context, d v1.Descriptor, w io.Writer) error
 }
 
 // runnable reads the manifest of an image that can run: the one that was asked
@@ -58,16 +62,17 @@ func runnable(ctx context.Context, r Repository, digest string) (image, top regi
 
 // Model reads the files of the model in an image, by digest. Everything is
 // checked against its digest, and only plain files below models/ are allowed;
-// their paths start below that. The model is held in memory.
+// their paths start below that. A model of more than 64 MiB is held in a file
+// of the temporary folder, which is gone with this process.
 func Model(ctx context.Context, r Repository, digest string) (fs.FS, error) {
 	files, err := readModel(ctx, r, digest, maxModel)
 	if err != nil {
 		return nil, fmt.Errorf("read model of %s: %w", digest, err)
 	}
-	return newMemFS(files), nil
+	return newSpanFS(files), nil
 }
 
-func readModel(ctx context.Context, r Repository, digest string, limit int64) (map[string][]byte, error) {
+func readModel(ctx context.Context, r Repository, digest string, limit int64) (map[string]span, error) {
 	image, _, err := runnable(ctx, r, digest)
 	if err != nil {
 		return nil, err
@@ -89,11 +94,18 @@ func readModel(ctx context.Context, r Repository, digest string, limit int64) (m
 	case layer.Size > limit:
 		return nil, fmt.Errorf("%s: the model has %d bytes, at most %d are read: %w: %w", digest, layer.Size, limit, ErrTooLarge, registry.ErrInvalid)
 	}
-	raw, err := r.Blob(ctx, layer)
+	if layer.Size <= inMemoryLayer {
+		raw, err := r.Blob(ctx, layer)
+		if err != nil {
+			return nil, err
+		}
+		return unpackModel(bytes.NewReader(raw), int64(len(raw)))
+	}
+	file, err := spool(func(w io.Writer) error { return r.CopyBlob(ctx, layer, w) })
 	if err != nil {
 		return nil, err
 	}
-	return unpackModel(raw)
+	return unpackModel(file, layer.Size)
 }
 
 // ReadConfig reads what an image says about itself, by digest.

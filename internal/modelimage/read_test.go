@@ -1,10 +1,17 @@
 package modelimage
 
 import (
+	"bytes"
 	"context"
+	"crypto/sha256"
 	"errors"
+	"hash"
+	"io"
 	"io/fs"
 	"maps"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -61,6 +68,70 @@ func TestReadBack(t *testing.T) {
 	}
 	if c.Labels[AnnotationRevision] != testRevision || !maps.Equal(c.Labels, c.Annotations) {
 		t.Errorf("labels are %v", c.Labels)
+	}
+}
+
+// WEIGHLOCK_TEST_BIG sets the model's size in MiB. The registry is a folder, so that its memory does not count.
+func TestBigModelIsReadBackFromAFile(t *testing.T) {
+	mib := int64(96)
+	if n, err := strconv.ParseInt(os.Getenv("WEIGHLOCK_TEST_BIG"), 10, 64); err == nil {
+		mib = n
+	}
+	in := testInput()
+	in.Files = generated{mib << 20}
+	img := mustBuild(t, in)
+	dir := t.TempDir()
+	r, err := registry.Open(t.Context(), "oci:images", registry.Options{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.Push(t.Context(), img.Content, registry.PushOptions{Tags: []string{"main"}}); err != nil {
+		t.Fatal(err)
+	}
+	kept := t.TempDir()
+	t.Setenv("TMPDIR", kept)
+	files, err := Model(t.Context(), r, img.Digest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, want := sha256.New(), sha256.New()
+	for h, fsys := range map[hash.Hash]fs.FS{got: files, want: in.Files} {
+		f, err := fsys.Open("weights.bin")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n, err := io.Copy(h, f); err != nil || n != mib<<20 {
+			t.Errorf("read %d bytes, %v", n, err)
+		}
+		_ = f.Close()
+	}
+	if !bytes.Equal(got.Sum(nil), want.Sum(nil)) {
+		t.Error("another model came back")
+	}
+	if left, err := os.ReadDir(kept); err != nil || len(left) > 0 {
+		t.Errorf("left in the temporary folder: %v, %v", left, err)
+	}
+	peak := peakMemory(t)
+	t.Logf("%d MiB model: read back with a peak memory of %d MiB", mib, peak)
+	if peak > 256 && !raceEnabled {
+		t.Errorf("peak memory is %d MiB, want at most 256", peak)
+	}
+
+	blob := filepath.Join(dir, "images", "blobs", "sha256", img.Blobs[0].Digest.Hex)
+	raw, err := os.OpenFile(blob, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = raw.WriteAt([]byte{1}, 50<<20)
+	if err := errors.Join(err, raw.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Model(t.Context(), r, img.Digest()); !errors.Is(err, registry.ErrInvalid) {
+		t.Errorf("a damaged model was read: %v", err)
+	}
+	t.Setenv("TMPDIR", filepath.Join(kept, "missing"))
+	if _, err := Model(t.Context(), r, img.Digest()); err == nil {
+		t.Error("there is no folder to keep it in")
 	}
 }
 

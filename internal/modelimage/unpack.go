@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"path"
@@ -18,11 +19,11 @@ const maxModelFiles = 10_000
 // unpackModel reads the files of a model layer. It is no general extraction: a
 // model is plain files and directories below models/, and any other thing
 // that a tar archive can say is an error (facts/security.md 1.12). The result
-// shares memory with layer.
-func unpackModel(layer []byte) (map[string][]byte, error) {
-	src := bytes.NewReader(layer)
+// reads layer, of size bytes, where the files stand in it.
+func unpackModel(layer io.ReaderAt, size int64) (map[string]span, error) {
+	src := io.NewSectionReader(layer, 0, size)
 	tr := tar.NewReader(src)
-	files, kinds := map[string][]byte{}, map[string]byte{}
+	files, kinds := map[string]span{}, map[string]byte{}
 	for {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -48,18 +49,20 @@ func unpackModel(layer []byte) (map[string][]byte, error) {
 		}
 		// A plain member's content lies where the header ends; a header that
 		// promises more than there is has a lying size.
-		start := int64(len(layer)) - int64(src.Len())
-		if h.Size < 0 || h.Size > int64(src.Len()) {
+		start, err := src.Seek(0, io.SeekCurrent)
+		if err != nil {
+			return nil, err
+		}
+		if h.Size < 0 || h.Size > size-start {
 			return nil, registry.Invalid("unpack model layer: %q is cut short", name)
 		}
 		if name == modelRoot {
 			return nil, registry.Invalid("unpack model layer: %q is not a directory", name)
 		}
-		files[strings.TrimPrefix(name, modelRoot+"/")] = layer[start : start+h.Size : start+h.Size]
+		files[strings.TrimPrefix(name, modelRoot+"/")] = span{layer, start, h.Size}
 	}
-	// What follows the end mark is invisible to us, and other readers may see it.
-	if len(bytes.Trim(layer[len(layer)-src.Len():], "\x00")) > 0 {
-		return nil, registry.Invalid("unpack model layer: there is content behind the end of the archive")
+	if err := onlyZeros(src); err != nil {
+		return nil, err
 	}
 	for name := range kinds {
 		for d := path.Dir(name); d != "."; d = path.Dir(d) {
@@ -72,6 +75,24 @@ func unpackModel(layer []byte) (map[string][]byte, error) {
 		return nil, registry.Invalid("unpack model layer: no files")
 	}
 	return files, nil
+}
+
+// onlyZeros judges what follows the end mark: it is invisible to us, and other
+// readers may see it.
+func onlyZeros(rest io.Reader) error {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := rest.Read(buf)
+		if len(bytes.Trim(buf[:n], "\x00")) > 0 {
+			return registry.Invalid("unpack model layer: there is content behind the end of the archive")
+		}
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("unpack model layer: %w", err)
+		}
+	}
 }
 
 // memberName is the cleaned name of a member that may be there.

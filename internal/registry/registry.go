@@ -8,7 +8,10 @@ package registry
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
+	"io"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -202,6 +205,33 @@ func (r *Repository) Manifest(ctx context.Context, ref string) (Manifest, error)
 	defer cancel()
 	m, err := r.store.readManifest(ctx, ref)
 	return m, r.wrap("read", ref, err)
+}
+
+// CopyBlob writes a blob of any size to w as it comes, and checks it. What was
+// written before an error is not the blob.
+func (r *Repository) CopyBlob(ctx context.Context, d v1.Descriptor, w io.Writer) error {
+	ctx, cancel := context.WithTimeout(ctx, r.options.Budget+time.Duration(d.Size/decentRate)*time.Second)
+	defer cancel()
+	return r.wrap("read", d.Digest.String(), r.copyBlob(ctx, d, w))
+}
+
+func (r *Repository) copyBlob(ctx context.Context, d v1.Descriptor, w io.Writer) error {
+	from, err := r.store.openBlob(ctx, d)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = from.Close() }()
+	h := sha256.New()
+	n, err := io.Copy(io.MultiWriter(w, h), io.LimitReader(from, d.Size+1))
+	switch got := hex.EncodeToString(h.Sum(nil)); {
+	case ctx.Err() != nil:
+		return ended(ctx, err)
+	case err != nil:
+		return err
+	case n != d.Size || got != d.Digest.Hex:
+		return Invalid("%s, %d bytes: the answer is sha256:%s, %d bytes", d.Digest, d.Size, got, n)
+	}
+	return nil
 }
 
 // Blob reads a whole blob, of at most the size that d states, and checks it.

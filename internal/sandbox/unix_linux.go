@@ -46,7 +46,7 @@ type (
 	}
 )
 
-// Requests that golang.org/x/sys does not name on every architecture.
+// Requests that golang.org/x/sys does not name.
 const (
 	notifyValid   = 0x40082102
 	notifyAddFile = 0x40182103
@@ -194,7 +194,7 @@ func (c *connector) serve() bool {
 	switch {
 	case poll[0].Revents&unix.POLLIN != 0:
 		var n notification
-		if c.ioctl(unix.SECCOMP_IOCTL_NOTIF_RECV, unsafe.Pointer(&n)) != nil {
+		if ask(c, unix.SECCOMP_IOCTL_NOTIF_RECV, &n) != nil {
 			return true // the caller is gone
 		}
 		call, err := c.understand(n)
@@ -212,8 +212,10 @@ func (c *connector) serve() bool {
 // fullQueueRetry is how often a connection is tried again whose listener has a full queue.
 const fullQueueRetry = 5 * time.Millisecond
 
-func (c *connector) ioctl(request uintptr, argument unsafe.Pointer) error {
-	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(c.listener), request, uintptr(argument)); errno != 0 {
+// ask puts one of the requests for notifications to the kernel.
+func ask[T any](c *connector, request uintptr, argument *T) error {
+	//nolint:gosec // the kernel wants the address of the argument
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(c.listener), request, uintptr(unsafe.Pointer(argument))); errno != 0 {
 		return errno
 	}
 	return nil
@@ -227,7 +229,7 @@ func (c *connector) answer(id uint64, err error) {
 		_ = errors.As(err, &errno)
 		reply.Error = -int32(errno)
 	}
-	_ = c.ioctl(unix.SECCOMP_IOCTL_NOTIF_SEND, unsafe.Pointer(&reply)) // fails when the caller is gone
+	_ = ask(c, unix.SECCOMP_IOCTL_NOTIF_SEND, &reply) // fails when the caller is gone
 }
 
 // understand reads what a call asks for from the memory of its process, and opens the socket that it names.
@@ -255,7 +257,7 @@ func (c *connector) understand(n notification) (connecting, error) {
 	}
 	call.blocking, call.flags = flags&unix.O_NONBLOCK == 0, uint32(flags&unix.O_CLOEXEC)
 	// All of it was about this call only if the call still waits: a number of a process is given again.
-	if err := c.ioctl(notifyValid, unsafe.Pointer(&n.ID)); err != nil {
+	if err := ask(c, notifyValid, &n.ID); err != nil {
 		return call, err
 	}
 	call.target, err = c.find(filepath.Clean(name))
@@ -337,7 +339,7 @@ func (c *connector) find(path string) (int, error) {
 // connect makes the connection and gives it to the child, or lets the call wait for a place in the listener's queue.
 func (c *connector) connect(call connecting) {
 	err := c.connected(call)
-	if errors.Is(err, unix.EAGAIN) && call.blocking && c.ioctl(notifyValid, unsafe.Pointer(&call.id)) == nil {
+	if errors.Is(err, unix.EAGAIN) && call.blocking && ask(c, notifyValid, &call.id) == nil {
 		c.waiting = append(c.waiting, call)
 		return
 	}
@@ -360,5 +362,5 @@ func (c *connector) connected(call connecting) error {
 	file := notificationFile{
 		ID: call.id, Flags: unix.SECCOMP_ADDFD_FLAG_SETFD, Source: uint32(s), Target: call.replaces, TargetFlag: call.flags,
 	}
-	return c.ioctl(notifyAddFile, unsafe.Pointer(&file))
+	return ask(c, notifyAddFile, &file)
 }
