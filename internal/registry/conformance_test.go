@@ -1,9 +1,11 @@
 package registry
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -91,6 +93,25 @@ var conformance = map[string]func(t *testing.T, r *Repository){
 			t.Fatal(err)
 		}
 		wantFiles(t, r, sibling.Digest, testInput().files)
+	},
+	"read as a stream": func(t *testing.T, r *Repository) {
+		content := bytes.Repeat([]byte("weights "), 200_000)
+		img := mustBuild(t, testInput())
+		blob := BytesBlob(content)
+		img.Blobs = append(img.Blobs, blob)
+		mustPush(t, r, img, PushOptions{Tags: []string{testTag}})
+		var got bytes.Buffer
+		if err := r.CopyBlob(t.Context(), blob.Descriptor(testLayer), &got); err != nil || !bytes.Equal(got.Bytes(), content) {
+			t.Errorf("%d bytes of %d came, %v", got.Len(), len(content), err)
+		}
+		for _, size := range []int64{blob.Size - 1, blob.Size + 1} {
+			wrong := blob.Descriptor(testLayer)
+			wrong.Size = size
+			if err := r.CopyBlob(t.Context(), wrong, io.Discard); err == nil {
+				t.Errorf("a blob of %d bytes was taken for one of %d", blob.Size, size)
+			}
+		}
+		wantKind(t, r.CopyBlob(t.Context(), BytesBlob([]byte("other")).Descriptor(testLayer), io.Discard), ErrNotFound)
 	},
 	"tags": func(t *testing.T, r *Repository) {
 		mustPush(t, r, mustBuild(t, testInput()), PushOptions{Tags: []string{"main", "approved"}, Attachments: testAttachments})

@@ -28,7 +28,12 @@ const maxBreaks = 20
 
 func (c *remote) openBlob(ctx context.Context, d v1.Descriptor) (io.ReadCloser, error) {
 	s := &stream{from: c, ctx: ctx, blob: d, left: maxBreaks}
-	return s, s.connect()
+	if err := s.connect(); errors.Is(err, errLost) {
+		return nil, notFound(d.Digest.String())
+	} else if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // Read reads on, up to the size that was stated and no further: a server that never ends does not fill a disk.
