@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if call := os.Getenv(missingCall); call != "" {
 		os.Exit(beOldKernel(call))
 	}
+	if os.Getenv(withoutNotifications) != "" {
+		os.Exit(beWithoutNotifications())
+	}
 	os.Exit(m.Run())
 }
 

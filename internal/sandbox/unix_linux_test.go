@@ -1,13 +1,19 @@
 package sandbox
 
 import (
+	"context"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/elastic/go-seccomp-bpf"
+	"golang.org/x/sys/unix"
 )
 
 // needPython skips where the system's Python is missing.
@@ -180,4 +186,44 @@ END
 		t.Errorf("%+v\n%s", result, out)
 	}
 	t.Log(result.LastLine)
+}
+
+// Where nobody can be asked, as in a container whose own filter forbids it, no Unix socket can be made, and all else works.
+func TestWithoutNotificationsSocketsStayClosed(t *testing.T) {
+	needPython(t)
+	cmd := exec.Command("/proc/self/exe")
+	cmd.Env = append(os.Environ(), withoutNotifications+"=yes")
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "PermissionError") || !strings.HasSuffix(string(out), "  | shared 81\n") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+const withoutNotifications = "WEIGHLOCK_TEST_WITHOUT_NOTIFICATIONS"
+
+func beWithoutNotifications() int {
+	runtime.LockOSThread()
+	err := seccomp.LoadFilter(seccomp.Filter{NoNewPrivs: true, Flag: seccomp.FilterFlagTSync, Policy: seccomp.Policy{
+		DefaultAction: seccomp.ActionAllow,
+		Syscalls: []seccomp.SyscallGroup{{Action: seccomp.ActionErrno | seccomp.Action(unix.EPERM), NamesWithCondtions: []seccomp.NameWithConditions{{
+			Name:       "seccomp",
+			Conditions: seccomp.ArgumentConditions{{Argument: 1, Operation: seccomp.BitsSet, Value: unix.SECCOMP_FILTER_FLAG_NEW_LISTENER}},
+		}}}},
+	}})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	script := `import multiprocessing, socket
+try: socket.socket(socket.AF_UNIX); print("made")
+except OSError as error: print(type(error).__name__)
+with multiprocessing.get_context("fork").Pool(2) as pool: print("shared", pool.map(int.__abs__, [-81])[0])`
+	_, err = Run(context.Background(), Spec{
+		Argv: []string{"/usr/bin/python3", "-c", script}, Dir: "/usr", Env: []string{"PATH=/usr/bin:/bin"}, Output: os.Stdout,
+	})
+	if err != nil {
+		fmt.Println(err)
+		return 1
+	}
+	return 0
 }
