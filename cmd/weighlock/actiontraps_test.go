@@ -138,6 +138,42 @@ func TestPullRequestsOfOnePushAreJudgedOneByOne(t *testing.T) {
 	}
 }
 
+// TestWaiverOfAnEarlierPullRequestOfOnePush: the run of a push takes the words about its newest pull request. Where one
+// before that was waived, a new word on the newest settles it.
+func TestWaiverOfAnEarlierPullRequestOfOnePush(t *testing.T) {
+	t.Parallel()
+	l := newLab(t)
+	l.onPush().want(t, 0, "passed")
+	l.before = l.git("rev-parse", "main")
+	l.propose(l.worse)
+	l.onPull().want(t, 1, "blocked")
+	offered := regexp.MustCompile("`(/weighlock accept .*? at )[0-9a-f]+ REASON`").FindAllStringSubmatch(l.comment(), -1)
+	if len(offered) == 0 {
+		t.Fatalf("no command to copy in\n%s", l.comment())
+	}
+	for _, m := range offered {
+		l.remark("mia", m[1]+l.pull.Head[:12]+" the sensor was replaced")
+	}
+	l.onPull().want(t, 0, "passed")
+	l.merge()
+	l.git("commit", "-q", "--allow-empty", "-m", "another (#8)")
+	l.git("push", "-q", l.origin, "main")
+	second := *l.pull
+	second.Number, second.MergeCommit = 8, l.git("rev-parse", "HEAD")
+	second.Head = l.git("rev-parse", "HEAD^") // any other commit
+	l.github.Pulls = append(l.github.Pulls, &second)
+	l.onPush().want(t, 1, "blocked")
+	for _, m := range offered {
+		l.github.AddComment(8, "mia", m[1]+second.Head[:12]+" as said on the one before")
+	}
+	pushed := l.onPush()
+	pushed.want(t, 0, "passed")
+	contains(t, pushed.log, "passed with a waiver")
+	if pushed.outputs["images"] == "" {
+		t.Error("the waived model has no image")
+	}
+}
+
 // TestJobsOfAMatrixDoNotPaintOverEachOther: of two jobs of one run, each with a configuration of its own, the first is red.
 func TestJobsOfAMatrixDoNotPaintOverEachOther(t *testing.T) {
 	t.Parallel()
