@@ -221,7 +221,10 @@ func (l look) markdown() string {
 	cells := make([]string, len(l.heads))
 	lines := make([]string, len(l.heads))
 	for i, h := range l.heads {
-		cells[i], lines[i] = orElse(md(h), "&nbsp;"), ":--"
+		cells[i], lines[i] = md(h), ":--"
+		if h == "" {
+			cells[i] = "&nbsp;"
+		}
 		if l.numbers[i] == 'n' {
 			lines[i] = "--:"
 		}

@@ -142,9 +142,19 @@ func (r *Report) sections(o MarkdownOptions) []section {
 }
 
 func (r *Report) comparedLine() string {
-	line := "Change " + md(r.headText()) + " against baseline " + md(r.baseText())
-	if r.Head.Commit != "" && r.Base.Commit != "" && !r.FirstRun {
-		line = "Change " + code(short(r.reviewed())) + " against baseline " + code(short(r.Base.Commit))
+	change, same := md(r.headText()), "on the same "
+	if r.Head.Commit != "" {
+		change = code(short(r.reviewed()))
+		if r.Head.Dirty {
+			change += " and uncommitted changes"
+		}
+	}
+	line := "Change " + change + " against baseline " + md(r.baseText())
+	switch {
+	case r.FirstRun:
+		line, same = "Change "+change+", a first run without a baseline", "on "
+	case r.Head.Commit != "" && r.Base.Commit != "":
+		line = "Change " + change + " against baseline " + code(short(r.Base.Commit))
 		if age := r.baseAge(); strings.HasPrefix(age, ",") {
 			line += md(age)
 		} else if age != "" {
@@ -152,7 +162,7 @@ func (r *Report) comparedLine() string {
 		}
 	}
 	if n := r.Data.Evaluation.Rows; n > 0 {
-		line += fmt.Sprintf(", on the same %s", several(n, "evaluation row"))
+		line += ", " + same + several(n, "evaluation row")
 	}
 	if worn := r.wearText(); worn != "" {
 		line += "; " + worn

@@ -24,13 +24,16 @@ func (r Rule) used() *float64 {
 // marginSection draws how much of each margin is used, and says it in numbers for readers that show no charts.
 func (r *Report) marginSection() string {
 	var names, bars, full, words []string
-	top, drawn := 1.5, false
+	top, title, drawn := 1.5, "Share of the margin used, in percent", false
 	for i, rule := range r.Rules {
 		u := rule.used()
 		if u == nil || len(names) == mostBars {
 			continue
 		}
 		share := min(max(*u, 0), 3)
+		if *u > 3 {
+			title = "Share of the margin used, in percent (bars end at 300)"
+		}
 		top, drawn = max(top, share*1.1), drawn || share > 0
 		names = append(names, chartName(rule, i))
 		bars = append(bars, fmt.Sprintf("%.0f", 100*share))
@@ -41,7 +44,7 @@ func (r *Report) marginSection() string {
 		return ""
 	}
 	// Mermaid's own colours are too pale for bars, and its line does not look like a limit.
-	chart := "```mermaid\n%%{init: {\"themeVariables\": {\"xyChart\": {\"plotColorPalette\": \"#4c8dd6, #d1242f\"}}}}%%\nxychart-beta\n    title \"Share of the margin used, in percent\"\n" +
+	chart := "```mermaid\n%%{init: {\"themeVariables\": {\"xyChart\": {\"plotColorPalette\": \"#4c8dd6, #d1242f\"}}}}%%\nxychart-beta\n    title \"" + title + "\"\n" +
 		"    x-axis [" + strings.Join(names, ", ") + "]\n" +
 		fmt.Sprintf("    y-axis \"%%\" 0 --> %.0f\n", 100*top) +
 		"    bar [" + strings.Join(bars, ", ") + "]\n    line [" + strings.Join(full, ", ") + "]\n```\n\n"

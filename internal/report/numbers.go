@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -53,8 +54,7 @@ func fixed(v float64, decimals int) string {
 		return sign(strconv.FormatFloat(v, 'e', 3, 64))
 	}
 	if decimals < 0 {
-		step := math.Pow(10, float64(-decimals))
-		v, decimals = math.Round(v/step)*step, 0
+		v, decimals = rounded(v, decimals), 0
 	}
 	text := strconv.FormatFloat(v, 'f', decimals, 64)
 	if strings.Trim(text, "-0.") == "" {
@@ -146,7 +146,8 @@ func duration(s float64) string {
 	return fmt.Sprintf("%d h %02d min", int(s)/3600, int(s)/60%60)
 }
 
-// decimals is how exactly the values of a rule are written: four significant digits of the smaller one.
+// decimals is how exactly the values of a rule are written: four significant digits of the smaller one, and more where
+// that would show the candidate on the other side of its floor or ceiling.
 func (r Rule) decimals() int {
 	d := -12
 	for _, v := range []*float64{r.Baseline, r.Candidate} {
@@ -157,7 +158,38 @@ func (r Rule) decimals() int {
 	if d == -12 {
 		return 4
 	}
-	return min(d, 9)
+	d = min(d, 9)
+	if r.Candidate != nil {
+		for _, bound := range []*float64{r.Min, r.Max} {
+			d = sided(*r.Candidate, bound, d)
+		}
+	}
+	return d
+}
+
+// sided is the number of decimals, not below d, that shows v on the side of the bound where it is: a value that misses
+// its floor is never written as one that keeps it, nor the other way round. Differences below 1e-9 are not shown.
+func sided(v float64, bound *float64, d int) int {
+	if bound == nil {
+		return d
+	}
+	for d < 9 && cmp.Compare(rounded(v, d), *bound) != cmp.Compare(v, *bound) {
+		d++
+	}
+	return d
+}
+
+// rounded is the number that fixed writes.
+func rounded(v float64, decimals int) float64 {
+	if decimals < 0 {
+		step := math.Pow(10, float64(-decimals))
+		return math.Round(v/step) * step
+	}
+	r, err := strconv.ParseFloat(strconv.FormatFloat(v, 'f', decimals, 64), 64)
+	if err != nil {
+		return v
+	}
+	return r
 }
 
 // value writes the baseline's or the candidate's value, both with the same number of decimals.
@@ -200,7 +232,8 @@ func (r Rule) change() string {
 	return text
 }
 
-// interval writes "+1.93 to +6.49"; an end that is unbounded is −∞ or +∞.
+// interval writes "+1.93 to +6.49", so exactly that no end seems to keep a margin that it does not; an end that is
+// unbounded is −∞ or +∞.
 func (r Rule) interval() string {
 	if r.Interval == nil {
 		return none
@@ -210,6 +243,15 @@ func (r Rule) interval() string {
 	for _, end := range []*float64{r.Interval.Low, r.Interval.High} {
 		if end != nil && *end != 0 && fixed(*end, d) == fixed(0.0, d) {
 			d = max(d, places(*end, 2))
+		}
+	}
+	if m := r.absolute(); m != nil {
+		worst, bound := r.Interval.Low, -*m
+		if r.Direction == "lower" {
+			worst, bound = r.Interval.High, *m
+		}
+		if worst != nil {
+			d = sided(*worst, &bound, d)
 		}
 	}
 	if r.Interval.Low != nil {

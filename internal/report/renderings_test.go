@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"encoding/xml"
 	"math"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 
 	"github.com/weighlock/weighlock/internal/gate"
 	"github.com/weighlock/weighlock/internal/metric"
@@ -148,4 +151,46 @@ func TestPlots(t *testing.T) {
 	if r := residuals([]float64{1}, []side{{"candidate", metric.Predictions{Values: []float64{math.NaN()}}}}); r != nil {
 		t.Error("a residual of NaN is drawn")
 	}
+}
+
+func TestRoundingNeverContradictsAVerdict(t *testing.T) {
+	rule := func(candidate float64, floor, ceiling *float64) Rule {
+		return Rule{Metric: "m", Direction: "higher", Candidate: &candidate, Min: floor, Max: ceiling}
+	}
+	for _, c := range []struct {
+		rule Rule
+		want string
+	}{
+		{rule(0.39997, new(0.4), nil), "0.39997"},
+		{rule(0.40003, new(0.4), nil), "0.40003"},
+		{rule(0.4, new(0.4), nil), "0.4000"},
+		{rule(0.3977, new(0.4), nil), "0.3977"},
+		{rule(53794, new(53792.0), nil), "53,794"},
+		{rule(53794, nil, new(53792.0)), "53,794"},
+		{rule(53788, new(53790.0), nil), "53,788"},
+		{rule(0.09999996, nil, new(0.1)), "0.09999996"},
+	} {
+		if got := c.rule.value(c.rule.Candidate); got != c.want {
+			t.Errorf("%v beside %s is written %s, want %s", *c.rule.Candidate, c.rule.limit(), got, c.want)
+		}
+	}
+	r := Rule{
+		Metric: "m", Direction: "higher", Baseline: new(0.9), Candidate: new(0.899), Delta: new(-0.001), Margin: &Margin{Value: 0.01},
+		Interval: &Interval{Low: new(-0.01004), High: new(0.008), Level: 0.95},
+	}
+	if got, want := r.interval(), "−0.01004 to +0.00800"; got != want {
+		t.Errorf("an interval beyond the margin of 0.01 is written %s, want %s", got, want)
+	}
+	r.Direction, r.Interval = "lower", &Interval{Low: new(-0.008), High: new(0.00996), Level: 0.95}
+	if got, want := r.interval(), "−0.00800 to +0.00996"; got != want {
+		t.Errorf("an interval within the margin of 0.01 is written %s, want %s", got, want)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		floor := float64(rapid.IntRange(-100000, 100000).Draw(t, "floor")) / 1000
+		candidate := floor + float64(rapid.IntRange(-300, 300).Draw(t, "steps"))/float64(rapid.SampledFrom([]int{10, 1e4, 1e6, 1e8}).Draw(t, "per"))
+		shown, err := strconv.ParseFloat(strings.NewReplacer(",", "", minus, "-").Replace(rule(candidate, &floor, nil).value(&candidate)), 64)
+		if err != nil || (shown < floor) != (candidate < floor) || (shown > floor) != (candidate > floor) {
+			t.Errorf("%v is written %v beside a floor of %v: %v", candidate, shown, floor, err)
+		}
+	})
 }
