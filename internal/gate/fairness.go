@@ -169,13 +169,13 @@ func ceilingResult(rule FairnessRule, name string, gap *Gap, rows int) RuleResul
 		r.Why = fmt.Sprintf("%s by %s has no value: fewer than two groups have rows enough", name, clip(rule.By))
 	case ratio && *v < limit:
 		r.Verdict, r.Flags = Regressed, []string{FlagBelowFloor}
-		r.Why = fmt.Sprintf("%s by %s is %s, below its floor of %s", name, clip(rule.By), number(*v), number(limit))
+		r.Why = fmt.Sprintf("%s by %s is %s, below its floor of %s", name, clip(rule.By), beside(*v, limit), exact(limit))
 	case !ratio && *v > limit:
 		r.Verdict, r.Flags = Regressed, []string{FlagAboveCeiling}
-		r.Why = fmt.Sprintf("%s by %s is %s, above its ceiling of %s", name, clip(rule.By), number(*v), number(limit))
+		r.Why = fmt.Sprintf("%s by %s is %s, above its ceiling of %s", name, clip(rule.By), beside(*v, limit), exact(limit))
 	default:
 		r.Verdict, r.Blocks = Unchanged, false
-		r.Why = fmt.Sprintf("%s by %s is %s, within its limit of %s", name, clip(rule.By), number(*v), number(limit))
+		r.Why = fmt.Sprintf("%s by %s is %s, within its limit of %s", name, clip(rule.By), beside(*v, limit), exact(limit))
 	}
 	return r
 }

@@ -261,3 +261,21 @@ func TestFloorOnAMetricWithoutAnInterval(t *testing.T) {
 		t.Errorf("%+v", r)
 	}
 }
+
+func TestAValueIsWrittenOnItsSideOfTheBound(t *testing.T) {
+	for _, c := range []struct {
+		v, bound float64
+		want     string
+	}{
+		{0.3977, 0.4, "0.3977 0.4"},
+		{0.39997, 0.4, "0.39997 0.4"},
+		{0.41232, 0.412345, "0.4123 0.412345"},
+		{53789.6, 53790, "53789.6 53790"},
+		{math.Nextafter(0.3, 1), 0.3, "0.30000000000000004 0.3"},
+		{0.4, 0.4, "0.4 0.4"},
+	} {
+		if got := beside(c.v, c.bound) + " " + exact(c.bound); got != c.want {
+			t.Errorf("%v and its bound %v are written %s, want %s", c.v, c.bound, got, c.want)
+		}
+	}
+}

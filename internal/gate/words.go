@@ -1,6 +1,7 @@
 package gate
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"strconv"
@@ -18,9 +19,9 @@ func (j *judgement) why() string {
 	case j.thin():
 		return name + " cannot be judged: " + j.short.why + j.settles()
 	case j.has(FlagBelowFloor):
-		return fmt.Sprintf("%s is %s, below its floor of %s%s", name, number(*r.Candidate), number(*r.Min), j.besides())
+		return fmt.Sprintf("%s is %s, below its floor of %s%s", name, beside(*r.Candidate, *r.Min), exact(*r.Min), j.besides())
 	case j.has(FlagAboveCeiling):
-		return fmt.Sprintf("%s is %s, above its ceiling of %s%s", name, number(*r.Candidate), number(*r.Max), j.besides())
+		return fmt.Sprintf("%s is %s, above its ceiling of %s%s", name, beside(*r.Candidate, *r.Max), exact(*r.Max), j.besides())
 	case j.undefined != "":
 		return fmt.Sprintf("%s has no value for the %s: %s%s", name, j.whose, j.undefined, j.settles())
 	case j.scope.baseline == nil:
@@ -61,10 +62,10 @@ func (j *judgement) firstRun() string {
 func (j *judgement) kept() string {
 	var parts []string
 	if j.rule.Min != nil {
-		parts = append(parts, "not below its floor of "+number(*j.rule.Min))
+		parts = append(parts, "not below its floor of "+exact(*j.rule.Min))
 	}
 	if j.rule.Max != nil {
-		parts = append(parts, "not above its ceiling of "+number(*j.rule.Max))
+		parts = append(parts, "not above its ceiling of "+exact(*j.rule.Max))
 	}
 	return strings.Join(parts, " and ")
 }
@@ -211,6 +212,21 @@ func numbers(a, b float64) (string, string) {
 	}
 	return digits(a, 17), digits(b, 17)
 }
+
+// beside writes a value with as many digits as show on which side of the bound it is.
+func beside(v, bound float64) string {
+	text := number(v)
+	for n := 5; n <= 17; n++ {
+		if shown, err := strconv.ParseFloat(text, 64); err == nil && cmp.Compare(shown, bound) == cmp.Compare(v, bound) {
+			break
+		}
+		text = digits(v, n)
+	}
+	return text
+}
+
+// exact writes a number that somebody chose, as it was chosen.
+func exact(v float64) string { return digits(v, 17) }
 
 func digits(v float64, n int) string {
 	text := strconv.FormatFloat(v, 'g', n, 64)
