@@ -92,6 +92,15 @@ for (const name of fs.readdirSync(folder).filter((n) => n.endsWith(".html"))) {
       await shoot(`page-${path.basename(name, ".html")}-${size}-${dark ? "dark" : "light"}`);
     }
   }
+  // Paper cannot be scrolled: nothing may be wider than A4 without its edges.
+  await tab.emulateMediaFeatures([{ name: "prefers-color-scheme", value: "light" }]);
+  await tab.emulateMediaType("print");
+  await tab.setViewport({ width: 720, height: 1000 });
+  await tab.goto(pathToFileURL(path.resolve(folder, name)));
+  const cut = await tab.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+  if (cut > 1) broken.push(`${name}: ${cut} pixels wider than paper`);
+  await shoot(`page-${path.basename(name, ".html")}-print`);
+  await tab.emulateMediaType("screen");
 }
 await browser.close();
 for (const b of broken) console.error("FAIL  " + b);
